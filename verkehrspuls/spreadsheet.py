@@ -128,6 +128,18 @@ def decoded(path: Path, *, format: str, most: int = MAX_DATA_BYTES) -> str:
     for begin, what in _NO_CSV.items():
         if data.startswith(begin):
             raise UnicodeError(f"it is {what}; save it as CSV")
+    text = as_text(data)
+    if (at := text.find("\0")) >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise UnicodeError(f"line {line}: it has NUL characters; save it as CSV, UTF-8")
+    return text
+
+
+def as_text(data: bytes) -> str:
+    """Return a text in UTF-8, UTF-16 or Windows-1252, with the line ends of any system.
+
+    Raise `UnicodeDecodeError` for what is none of them.
+    """
     if data.startswith(_UTF_16):
         text = data.decode("utf-16")
     else:
@@ -135,9 +147,6 @@ def decoded(path: Path, *, format: str, most: int = MAX_DATA_BYTES) -> str:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:  # written by Excel on Windows
             text = data.decode("cp1252")
-    if (at := text.find("\0")) >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise UnicodeError(f"line {line}: it has NUL characters; save it as CSV, UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -168,7 +177,7 @@ def _by_lines(text: str, problems: Problems) -> Sheet:
     lines = lines.filter(filled)
     if lines.is_empty():
         return Sheet(pl.DataFrame(), pl.Series("line", [], pl.Int64), ",")
-    separator = _separator(lines[0])
+    separator = separator_of(lines[0])
     (heading,) = csv.reader([lines[0]], delimiter=separator)
     names = _names(heading, problems, int(numbers[0]))
     rows, numbers = lines[1:], numbers[1:]
@@ -212,7 +221,7 @@ def _split(rows: pl.Series, separator: str, names: list[str]) -> pl.DataFrame:
 def _by_rows(text: str, problems: Problems) -> Sheet:
     """Split a text whose cells may be quoted, with separators in them."""
     heading = next((line for line in text.split("\n") if line.strip()), "")
-    separator = _separator(heading)
+    separator = separator_of(heading)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
     names: list[str] = []
     rows: list[list[str]] = []
@@ -239,7 +248,8 @@ def _by_rows(text: str, problems: Problems) -> Sheet:
     return Sheet(_blank(cells), pl.Series("line", numbers, pl.Int64), separator)
 
 
-def _separator(heading: str) -> str:
+def separator_of(heading: str) -> str:
+    """Return what separates the cells of a heading."""
     return max(SEPARATORS, key=re.sub(r'"[^"]*"', "", heading).count)
 
 

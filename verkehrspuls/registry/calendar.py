@@ -20,16 +20,18 @@ import msgspec
 
 from verkehrspuls import wording
 from verkehrspuls.calendar import no_state, states
-from verkehrspuls.errors import BadFile, UnknownKey, UsageError
+from verkehrspuls.errors import BadFile, BadParameter, UnknownKey, UsageError
 from verkehrspuls.files import MAX_TEXT_BYTES
 from verkehrspuls.model import Name, Words
 from verkehrspuls.storage.database import Connection, execute, read_records
+from verkehrspuls.text import mark
 
 _DAY: Final = timedelta(days=1)
 _FORMAT: Final = "a calendar"
 #: Years that a calendar may contain.
 YEARS: Final = range(1970, 2201)
-_NO_YEAR: Final = f"the year must be from {YEARS[0]} to {YEARS[-1]}"
+_NO_YEAR: Final = mark("the year must be from 1970 to 2200")
+_ENDS_FIRST: Final = mark("it ends before it begins")
 _GERMAN: Final = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})", re.ASCII)
 
 
@@ -204,14 +206,14 @@ def put_event(
     Days that become or cease to be event days become stale.
     """
     if first > last:
-        raise UsageError(reason=f"{name}: it ends before it begins.")
+        raise BadParameter(parameter="last", detail=_ENDS_FIRST)
     if not name.strip():
         raise UsageError(reason="an event has a name.")
     if wrong := _wrong_words(name, note):
         raise UsageError(reason=wrong)
-    for day in (first, last):
+    for parameter, day in (("first", first), ("last", last)):
         if day.year not in YEARS:
-            raise UsageError(reason=f"{day}: {_NO_YEAR}")
+            raise BadParameter(parameter=parameter, detail=_NO_YEAR)
     with connection.transaction():
         row = execute(
             connection,

@@ -47,6 +47,8 @@ class Facts:
     state: str
     state_since: datetime | None
     battery_pct: float | None
+    signal_dbm: float | None
+    temperature_c: float | None
     firmware: str | None
     last_received_at: datetime | None
     messages_received: int
@@ -151,6 +153,33 @@ def sensor(connection: Connection, municipality: str, key: str) -> Sensor:
         ambiguous=read_records(connection, AmbiguousHour, "sensor_ambiguous", **by_id),
         rejects=ledger.count_rejects(connection, reason=None, **every),
         left_out=ledger.dropped_fields(connection, **every),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A reading that a message became."""
+
+    time: datetime
+    received_at: datetime
+    interval_s: int
+    site: str
+    channel: str
+    quantity: str
+    found: Mapping[str, Any]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What was counted by class, or the value by its quantity."""
+        if self.quantity in COUNTED:
+            return dict(self.found)
+        return {self.quantity: self.found.get("value")}
+
+
+def readings(connection: Connection, sensor_id: int, *, limit: int) -> list[Reading]:
+    """Read the newest readings of a sensor, those that came last first."""
+    return read_records(
+        connection, Reading, "sensor_readings", sensor_id=sensor_id, limit=limit
     )
 
 

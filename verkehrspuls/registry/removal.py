@@ -1,4 +1,4 @@
-"""End sensors by date, and remove registered things: each in one transaction.
+"""Remove registered things, in one transaction.
 
 The ledger stays and still adds up: removed readings count as dropped, as those removed
 by retention. Rejected messages stay. A sensor or municipality that is registered again
@@ -7,7 +7,6 @@ under its key continues its ledger.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 from verkehrspuls.access import audit
@@ -39,23 +38,6 @@ _INSTEAD: Final = {
     SITE: "Usually `verkehrspuls sensor end` of its sensors is right: figures stay",
     TOWN: "Export what is to be kept with `verkehrspuls export`",
 }
-
-
-def end_sensor(
-    connection: Connection, municipality: str, sensor: str, *, at: datetime
-) -> list[str]:
-    """End a sensor's installations; return the outputs that were attached."""
-    with connection.transaction():
-        (sensor_id,) = _locked(connection, SENSOR, municipality, sensor)
-        when = {"sensor_id": sensor_id, "at": at}
-        ended = execute(connection, "end_installations", **when).fetchall()
-        later = execute(connection, "installed_later", **when).fetchall()
-        if not ended and later:
-            raise UsageError(
-                reason=f"output {later[0]['output']} of {municipality}/{sensor} is "
-                "attached only after that; correct its registration instead"
-            )
-    return [row["output"] for row in ended]
 
 
 def remove(

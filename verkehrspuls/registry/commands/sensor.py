@@ -1,11 +1,11 @@
-"""List, show, end and remove sensors, and try messages."""
+"""List, show, register, swap, end and remove sensors, and try messages."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from verkehrspuls.cli import database, output, periods
+from verkehrspuls.cli import database, output, periods, registering
 from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, OfMunicipality, SensorName
 from verkehrspuls.cli.removing import WithReadings, Yes, remove
@@ -36,6 +36,53 @@ def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> 
     )
 
 
+@app.command("set")
+def set_sensor(
+    sensor: SensorName,
+    fields: registering.Fields = None,
+    dry_run: registering.DryRun = False,
+) -> None:
+    """Register a sensor, or change fields of it."""
+    registering.put("sensor", sensor, fields, dry_run=dry_run)
+
+
+@app.command("swap")
+def swap_sensor(
+    sensor: SensorName,
+    new: Annotated[str, typer.Argument(help="Key of the sensor that takes over.")],
+    fields: registering.Fields = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", help="Local date or time, or time with offset. [default: now]"
+        ),
+    ] = None,
+    dry_run: registering.DryRun = False,
+) -> None:
+    """Let another sensor take over the channels of a sensor; their series go on.
+
+    Fields that are not given are those of the old sensor.
+    """
+    from datetime import UTC, datetime
+
+    from verkehrspuls.registry import swap
+    from verkehrspuls.storage import known
+
+    municipality, key = parse_key(sensor, kind="sensor")
+    with database.connection() as connection, connection.transaction():
+        there = known.time_zone(connection, municipality)
+        changes = swap.swap(
+            connection,
+            municipality,
+            key,
+            new,
+            registering.parse("sensor", fields or ()),
+            at=periods.moment("--at", at, there) or datetime.now(UTC),
+            dry_run=dry_run,
+        )
+    registering.show_changes(changes, dry_run=dry_run)
+
+
 @app.command("end")
 def end_sensor(
     sensor: SensorName,
@@ -46,24 +93,24 @@ def end_sensor(
         ),
     ] = None,
 ) -> None:
-    """End the installations of a sensor; its readings stay.
+    """End a sensor and its installations; its readings stay.
 
     Also set `until` in its registration file to this date.
     """
     from datetime import UTC, datetime
 
-    from verkehrspuls.registry import removal
+    from verkehrspuls.registry.ending import end
+    from verkehrspuls.registry.registration import Entry
     from verkehrspuls.storage import known
 
     municipality, key = parse_key(sensor, kind="sensor")
-    with database.connection() as connection:
+    now = datetime.now(UTC)
+    with database.connection() as connection, connection.transaction():
         there = known.time_zone(connection, municipality)
-        ends = periods.moment("--at", at, there) or datetime.now(UTC)
-        ended = removal.end_sensor(connection, municipality, key, at=ends)
-    outcome = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"
-    output.print_note(
-        f"{sensor}: {outcome if ended else 'nothing is attached after that'}."
-    )
+        ends = periods.moment("--at", at, there) or now
+        entry = Entry("sensor", key)
+        changes = end(connection, municipality, entry, at=ends, now=now)
+    registering.show_changes(changes, dry_run=False)
 
 
 @app.command("remove")
@@ -81,10 +128,11 @@ def remove_sensor(
 
 @app.command("access")
 def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List topics of foreign formats, and commands that allow them at the broker.
+    """List topics of foreign formats, and commands that give their sensors credentials.
 
-    In production the broker drops messages on topics that no credential may write to;
-    neither sender nor ingest notices.
+    The broker drops messages on topics that no credential may write to; neither sender
+    nor ingest notices. A topic that overlaps with that of another municipality, which
+    was registered before, is not permitted.
     """
     import shlex
 
@@ -94,11 +142,7 @@ def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> N
         found = list_foreign_topics(connection, municipality)
     rows = [
         asdict(row)
-        | {
-            "command": shlex.join(
-                ["deploy/credential", row.sensor, "--write", row.topic]
-            )
-        }
+        | {"command": shlex.join(["verkehrspuls", "credential", "issue", row.sensor])}
         for row in found
     ]
     columns = ("sensor", "payload_format", "topic", "command")

@@ -1,11 +1,11 @@
-"""List, show and remove sites."""
+"""List, show, register, rename, merge and remove sites."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from verkehrspuls.cli import database, output
+from verkehrspuls.cli import database, output, registering
 from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, OfMunicipality, SiteName
 from verkehrspuls.cli.removing import WithReadings, Yes, remove
@@ -69,6 +69,44 @@ def show_site(
         title="channels",
     )
     output.show(found["sensors"], _SENSOR_COLUMNS, title="sensors")
+
+
+@app.command("set")
+def set_site(
+    site: SiteName,
+    fields: registering.Fields = None,
+    dry_run: registering.DryRun = False,
+) -> None:
+    """Register a site, or change fields of it."""
+    registering.put("site", site, fields, dry_run=dry_run)
+
+
+@app.command("rename")
+def rename_site(
+    site: SiteName,
+    new: Annotated[str, typer.Argument(help="The new key.")],
+) -> None:
+    """Give a site another key; addresses with the old one lead to it."""
+    from verkehrspuls.registry import moves
+
+    municipality, key = parse_key(site, kind="site")
+    with database.connection() as connection, connection.transaction():
+        moves.rename(connection, municipality, key, new)
+    output.print_note(f"{site} is {municipality}/{new} now.")
+
+
+@app.command("merge")
+def merge_site(
+    site: SiteName,
+    into: Annotated[str, typer.Argument(help="Key of the site that remains.")],
+) -> None:
+    """Move all channels of a site to another one; its address leads there."""
+    from verkehrspuls.registry import moves
+
+    municipality, key = parse_key(site, kind="site")
+    with database.connection() as connection, connection.transaction():
+        moves.merge(connection, municipality, key, into=into)
+    output.print_note(f"{site} is part of {municipality}/{into} now.")
 
 
 @app.command("remove")

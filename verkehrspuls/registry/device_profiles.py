@@ -1,0 +1,636 @@
+"""Device profiles: how a sensor of a model of device is registered.
+
+Each is a TOML file: those of `profiles/` come with the program, and a person may have
+files of their own. A profile is written for any device of the model: `{dev_eui}`,
+`{device_id}`, `{serial}` and ids that the file describes itself stand for those of one
+device, `{fields}` for the path of what the device's codec returns. Pure.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from verkehrspuls import wording
+from verkehrspuls.errors import BadFile, UnknownKey, UsageError
+from verkehrspuls.files import parse_toml, read_text
+from verkehrspuls.model import (
+    Channel,
+    Installation,
+    Key,
+    Link,
+    Name,
+    PayloadFormat,
+    Profile,
+    Sensor,
+    Site,
+    TopicFilter,
+    Town,
+    Words,
+)
+from verkehrspuls.model import Mapping as FieldMapping
+from verkehrspuls.registry.faults import check as check_town
+from verkehrspuls.registry.formats import networks
+from verkehrspuls.text import mark
+from verkehrspuls.wire import topic
+
+#: `payload_format` of a LoRaWAN device: that of the network server is chosen.
+LORAWAN: Final = "lorawan"
+NATIVE: Final = "native"
+FOLDER: Final = Path(__file__).parent / "profiles"
+_FORMAT: Final = "a device profile"
+_PLACE: Final = re.compile(r"\{([a-z_0-9]+)\}")
+#: The place of the path of what a codec returns.
+_FIELDS: Final = "fields"
+#: An id is part of topics and paths.
+_ID: Final = re.compile(r"[^\s+#/{}\x00-\x1f\x7f]{1,64}")
+_DEV_EUI: Final = re.compile(r"[0-9a-f]{16}")
+_PROSE: Final = r"^[^\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]*\Z"
+_SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+#: What a device is.
+KINDS_OF_DEVICES: Final = {
+    "thermal-camera": mark("thermal camera"),
+    "camera": mark("camera"),
+    "radar": mark("radar"),
+    "loops": mark("induction loops"),
+    "bicycles": mark("bicycle counter"),
+    "people": mark("people counter"),
+    "parking": mark("parking sensor"),
+    "air": mark("air quality station"),
+    "sound": mark("sound level meter"),
+    "water": mark("water gauge"),
+    "weather": mark("weather station"),
+    "other": mark("other device"),
+}
+Kind = Literal[
+    "thermal-camera",
+    "camera",
+    "radar",
+    "loops",
+    "bicycles",
+    "people",
+    "parking",
+    "air",
+    "sound",
+    "water",
+    "weather",
+    "other",
+]
+#: Ids that most devices have: how they are called, and an example.
+IDS: Final = {
+    "dev_eui": (mark("DevEUI"), "0101010101010101"),
+    "device_id": (mark("Device ID"), "device-1"),
+    "serial": (mark("Serial number"), "1"),
+}
+
+
+class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A short text in both languages."""
+
+    de: Name
+    en: Name
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language."""
+        return self.de if language == "de" else self.en
+
+
+class Prose(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A text of some lines in both languages."""
+
+    de: Annotated[str, Meta(pattern=_PROSE, min_length=1, max_length=4000)]
+    en: Annotated[str, Meta(pattern=_PROSE, min_length=1, max_length=4000)]
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language."""
+        return (self.de if language == "de" else self.en).strip()
+
+
+class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An output of the device, and the channel that it would feed."""
+
+    output: Annotated[str, Meta(description="its name in the payloads")]
+    channel: Annotated[Key, Meta(description="suggested key of the channel")]
+    name: Annotated[Texts, Meta(description="suggested name of the channel")]
+    quantity: Annotated[str, Meta(description="what the channel measures")]
+    direction: Annotated[
+        str, Meta(description="suggested key of the direction, such as `in`")
+    ] = ""
+    mapping: Annotated[
+        dict[str, Any] | None,
+        Meta(description="as of an installation, with places for ids"),
+    ] = None
+
+
+class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reading that an example becomes."""
+
+    output: Annotated[str, Meta(description="the output")]
+    time: Annotated[datetime, Meta(tz=True, description="start of its interval")]
+    interval_s: Annotated[
+        int | None, Meta(description="if it is not that of the profile")
+    ] = None
+    values: Annotated[
+        dict[str, float],
+        Meta(
+            description="by class or quantity; `speed_kmh`, `occupancy`, `observed_s`"
+        ),
+    ]
+
+
+class Example(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message of a device, and what it becomes."""
+
+    received_at: Annotated[datetime, Meta(tz=True, description="time of receipt")]
+    payload: Annotated[
+        str, Meta(description="the payload; or, of a LoRaWAN device, the following")
+    ] = ""
+    object: Annotated[
+        dict[str, Any] | None, Meta(description="what the codec returns")
+    ] = None
+    f_port: Annotated[int, Meta(ge=1, le=255, description="port of the uplink")] = 1
+    kind: Annotated[
+        Literal["counts", "environment", "status"],
+        Meta(description="of a native message"),
+    ] = "counts"
+    ids: Annotated[
+        dict[str, str], Meta(description="ids in this message, where it contains some")
+    ] = {}
+    readings: Annotated[
+        tuple[Expected, ...], Meta(description="the readings, by output and time")
+    ] = ()
+    status: Annotated[
+        dict[str, float | str],
+        Meta(description="what it says of the device, as in `profile.status`"),
+    ] = {}
+
+
+class DeviceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a sensor of a model of device is registered."""
+
+    name: Annotated[Texts, Meta(description="name of the model")]
+    kind: Annotated[Kind, Meta(description="what the device is")]
+    measures: Annotated[Texts, Meta(description="what it measures")]
+    manufacturer: Annotated[Words, Meta(description="who makes it")] = ""
+    sources: Annotated[
+        tuple[Link, ...], Meta(description="where its payloads are documented")
+    ] = ()
+    payload_format: Annotated[
+        PayloadFormat,
+        Meta(description="as of a sensor, or `lorawan`: that of the network server"),
+    ] = NATIVE
+    topic: Annotated[
+        str | None,
+        Meta(description="topic filter with places for ids; LoRaWAN has its own"),
+    ] = None
+    ids: Annotated[
+        dict[str, Texts],
+        Meta(description="what else a person says of one device, by place"),
+    ] = {}
+    interval_s: Annotated[int, Meta(ge=1, le=86_400, description="as of a sensor")]
+    class_scheme: Annotated[
+        str | None, Meta(description="as of a sensor; none if it counts nothing")
+    ] = None
+    profile: Annotated[
+        dict[str, Any], Meta(description="as of a sensor, with places for ids")
+    ] = {}
+    outputs: Annotated[
+        tuple[Output, ...], Meta(min_length=1, description="what it measures, and how")
+    ]
+    configure: Annotated[Prose, Meta(description="how the device is set up")]
+    examples: Annotated[
+        tuple[Example, ...],
+        Meta(min_length=1, description="messages, and what they become"),
+    ]
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Return the payload formats that a sensor of the model can have."""
+        if self.payload_format == LORAWAN:
+            return tuple(networks())
+        return (self.payload_format,)
+
+    def ids_of(self, payload_format: str) -> list[str]:
+        """List the ids that a person gives of one device, in the order of the topic."""
+        texts = [_topic(self, payload_format) or "", *_strings(self.profile)]
+        texts += [text for one in self.outputs for text in _strings(one.mapping)]
+        places = (place for text in texts for place in _PLACE.findall(text))
+        return [each for each in dict.fromkeys(places) if each != _FIELDS]
+
+
+class NotApplicable(UsageError):
+    """Sensor {key} cannot be registered by the device profile: {reason}."""
+
+    code = "not-applicable"
+    http_status = 422
+
+
+class Use(NamedTuple):
+    """What is registered for one device: a sensor, and channels that the site lacks."""
+
+    site: str
+    sensor: Sensor
+    channels: tuple[Channel, ...]
+
+    def put(self, town: Town) -> Town:
+        """Return the town with the sensor and its channels."""
+        sites = tuple(
+            structs.replace(site, channels=(*site.channels, *self.channels))
+            if site.key == self.site
+            else site
+            for site in town.sites
+        )
+        others = [one for one in town.sensors if one.key != self.sensor.key]
+        return structs.replace(town, sites=sites, sensors=(*others, self.sensor))
+
+
+def suggested(profile: DeviceProfile, site: Site) -> dict[str, str]:
+    """Return the suggested channel of each output, by keys.
+
+    Where the site has a channel of that key with another quantity, the quantity is
+    added to the key.
+    """
+    there = {channel.key: channel.quantity for channel in site.channels}
+    return {
+        one.output: one.channel
+        if there.get(one.channel, one.quantity) == one.quantity
+        else f"{one.channel}-{one.quantity.replace('_', '-')}"[:64]
+        for one in profile.outputs
+    }
+
+
+class Sent(NamedTuple):
+    """The message of an example, in one of the formats of its profile."""
+
+    payload_format: str
+    topic: str
+    payload: bytes
+
+
+@cache
+def shipped() -> Mapping[str, DeviceProfile]:
+    """Return the device profiles that come with the program, by key."""
+    return {path.stem: load(path) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def find(key: str) -> DeviceProfile:
+    """Return a device profile by its key; raise `UnknownKey`."""
+    found = shipped().get(key)
+    if found is None:
+        meant = wording.nearest(key, shipped())
+        raise UnknownKey(kind="profile", key=key, meant=meant)
+    return found
+
+
+def load(path: Path) -> DeviceProfile:
+    """Read a file and check it; raise `BadFile` with the line and the field."""
+    text = read_text(path, format=_FORMAT)
+    try:
+        return parse(text)
+    except UsageError as error:
+        reason = getattr(error, "reason", error)
+        raise BadFile(path=path, format=_FORMAT, reason=reason) from error
+
+
+def parse(text: str) -> DeviceProfile:
+    """Read a device profile from TOML and check it.
+
+    Raise `UsageError` with the line and the field of the first fault.
+    """
+    document: Any = None
+    try:
+        document = parse_toml(text)
+        found = msgspec.convert(document, DeviceProfile)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(reason=error) from error
+    except RecursionError as error:
+        raise UsageError(reason="it is nested too deeply") from error
+    except (ValueError, OverflowError) as error:
+        told = wording.explain(error, document, DeviceProfile).in_english()
+        field = wording.explain(error).where
+        raise UsageError(reason=_at(text, field, told)) from error
+    for field, reason in _faults(found):
+        raise UsageError(reason=_at(text, field, f"{field}: {reason}"))
+    return found
+
+
+def apply(
+    profile: DeviceProfile,
+    *,
+    site: Site,
+    key: str,
+    name: str,
+    since: datetime,
+    ids: Mapping[str, str] = {},
+    outputs: Mapping[str, str] | None = None,
+    payload_format: str | None = None,
+    language: str = "de",
+) -> Use:
+    """Return what to register for one device at a site, from `since` on.
+
+    `outputs` are the chosen ones with the keys of their channels, by default all those
+    `suggested`. A channel that the site has is used; it must measure the same.
+    Raise `NotApplicable` for what is missing or does not fit.
+    """
+    chosen = payload_format or profile.formats[0]
+    if chosen not in profile.formats:
+        text, values = wording.suggestion(chosen, profile.formats)
+        raise NotApplicable(key=key, reason=text.format(*values))
+    places = _places(profile, chosen, ids, key)
+    known = {one.output: one for one in profile.outputs}
+    wanted = outputs or suggested(profile, site)
+    installations, channels = [], []
+    for output, channel_key in wanted.items():
+        if output not in known:
+            text, values = wording.suggestion(output, known)
+            reason = f"it has no output {output!r}; {text.format(*values)}"
+            raise NotApplicable(key=key, reason=reason)
+        one = known[output]
+        channel = next((c for c in site.channels if c.key == channel_key), None)
+        if channel is None:
+            channels.append(
+                Channel(
+                    key=channel_key,
+                    name=one.name.in_language(language),
+                    quantity=one.quantity,
+                    direction=one.direction,
+                    direction_name=one.name.in_language(language)
+                    if one.direction
+                    else "",
+                )
+            )
+        elif channel.quantity != one.quantity:
+            reason = (
+                f"the channel {channel_key} measures {channel.quantity}, and the "
+                f"output {output} {one.quantity}; choose another key"
+            )
+            raise NotApplicable(key=key, reason=reason)
+        installations.append(
+            Installation(
+                site=site.key,
+                channel=channel_key,
+                output=output,
+                since=since,
+                mapping=_filled(one.mapping, FieldMapping, places),
+            )
+        )
+    sent_to = _fill(_topic(profile, chosen), places)
+    try:
+        msgspec.convert(sent_to, TopicFilter | None)
+    except msgspec.ValidationError as error:
+        reason = f"topic {sent_to}: {wording.explain(error).in_english()}"
+        raise NotApplicable(key=key, reason=reason) from error
+    sensor = Sensor(
+        key=key,
+        name=name,
+        model=profile.name.in_language(language),
+        payload_format=chosen,
+        serial=places.get("serial") or places.get("dev_eui", ""),
+        topic=sent_to,
+        profile=_filled(profile.profile, Profile, places),
+        interval_s=profile.interval_s,
+        class_scheme=profile.class_scheme,
+        installations=tuple(installations),
+    )
+    return Use(site.key, sensor, tuple(channels))
+
+
+def register(
+    profile: DeviceProfile, *, site: str, key: str, **more: Any
+) -> Callable[[Town | None], Town]:
+    """Return the edit of a town that registers one device; see `apply`.
+
+    It refuses a site that is not there, and a sensor that is.
+    """
+
+    def become(town: Town | None) -> Town:
+        sites = {one.key: one for one in town.sites} if town else {}
+        if town is None or site not in sites:
+            raise UnknownKey(kind="site", key=site, meant=wording.nearest(site, sites))
+        if any(one.key == key for one in town.sensors):
+            reason = f"there is a sensor {key}; choose another key"
+            raise NotApplicable(key=key, reason=reason)
+        return apply(profile, site=sites[site], key=key, **more).put(town)
+
+    return become
+
+
+def sample(
+    profile: DeviceProfile, payload_format: str, ids: Mapping[str, str] = {}
+) -> Town:
+    """Return a town with one device of the model, whose ids are examples."""
+    site = Site(key="site", name="Site", channels=())
+    town = Town(key="town", name="Town", state="RP", sites=(site,), sensors=())
+    use = apply(
+        profile,
+        site=site,
+        key="sensor",
+        name="Sensor",
+        since=_SINCE,
+        ids={**sample_ids(profile, payload_format), **ids},
+        payload_format=payload_format,
+    )
+    return use.put(town)
+
+
+def messages(profile: DeviceProfile, example: Example) -> Iterator[Sent]:
+    """Yield the message of an example, in each format of the profile.
+
+    Its sender is that of `sample` with the example's ids.
+    """
+    for name in profile.formats:
+        ids = sample_ids(profile, name) | example.ids
+        network = networks().get(name)
+        if network is not None and example.object is not None:
+            payload = network.payload(
+                ids=ids,
+                fields=example.object,
+                port=example.f_port,
+                time=example.received_at,
+            )
+            yield Sent(name, _fill(network.uplink_topic, ids), payload)
+            continue
+        sent_to = _fill(_topic(profile, name), ids)
+        yield Sent(
+            name,
+            sent_to.replace("+", "1").replace("#", "1")
+            if sent_to
+            else topic("town", "sensor", example.kind),
+            example.payload.encode(),
+        )
+
+
+def ids_in_topic(
+    profile: DeviceProfile, payload_format: str, topic: str
+) -> dict[str, str] | None:
+    """Return the ids that a topic says; None: no device of the model sends there."""
+    template = _topic(profile, payload_format)
+    if template is None:
+        return None
+    pattern = "".join(
+        _AT_PLACE.get(part[:1], "") or re.escape(part)
+        if part[:1] != "{"
+        else f"(?P<{part[1:-1]}>[^/]+)"
+        for part in re.split(r"(\{[a-z_0-9]+\}|[+#])", template)
+    )
+    found = re.fullmatch(pattern, topic)
+    return found.groupdict() if found else None
+
+
+#: what stands at the wildcards of topic filters
+_AT_PLACE: Final = {"+": "[^/]+", "#": ".+"}
+
+
+def _topic(profile: DeviceProfile, payload_format: str) -> str | None:
+    network = networks().get(payload_format)
+    if profile.topic is None and network is not None:
+        return network.topic
+    return profile.topic
+
+
+def _places(
+    profile: DeviceProfile, payload_format: str, ids: Mapping[str, str], key: str
+) -> dict[str, str]:
+    """Return what stands at the places of a profile; refuse a missing or a bad id."""
+    given = {name: text.strip() for name, text in ids.items() if text.strip()}
+    if "dev_eui" in given:
+        given["dev_eui"] = re.sub(r"[\s:.-]", "", given["dev_eui"]).lower()
+        if not _DEV_EUI.fullmatch(given["dev_eui"]):
+            reason = "a DevEUI has 16 digits from 0 to f"
+            raise NotApplicable(key=key, reason=reason)
+        # as The Things Stack names devices that nobody has named
+        given.setdefault("device_id", f"eui-{given['dev_eui']}")
+    for name in profile.ids_of(payload_format):
+        if name not in given:
+            raise NotApplicable(key=key, reason=f"the id {name} is missing")
+        if not _ID.fullmatch(given[name]):
+            reason = f"the id {name} has blanks or one of + # / {{ }}, or is too long"
+            raise NotApplicable(key=key, reason=reason)
+    network = networks().get(payload_format)
+    return given | ({_FIELDS: network.fields} if network else {})
+
+
+def sample_ids(profile: DeviceProfile, payload_format: str) -> dict[str, str]:
+    """Return examples of the ids of one device."""
+    return {
+        name: IDS[name][1] if name in IDS else "1"
+        for name in profile.ids_of(payload_format)
+    }
+
+
+def _faults(profile: DeviceProfile) -> Iterator[tuple[str, str]]:
+    """Find what no sensor could be registered with: the field, and what is wrong."""
+    outputs = [one.output for one in profile.outputs]
+    for number, output in enumerate(outputs):
+        if output in outputs[:number]:
+            yield f"outputs[{number}].output", f"{output!r} is there twice"
+    for payload_format in profile.formats:
+        for name in profile.ids_of(payload_format):
+            if name not in IDS and name not in profile.ids:
+                yield "ids", f"nothing says what {{{name}}} is"
+        for number, one in enumerate(profile.outputs):
+            try:
+                _filled(one.mapping, FieldMapping, _samples(profile, payload_format))
+            except msgspec.ValidationError as error:
+                yield f"outputs[{number}].mapping", _told(error, one.mapping)
+                return
+        try:
+            _filled(profile.profile, Profile, _samples(profile, payload_format))
+        except msgspec.ValidationError as error:
+            yield "profile", _told(error, profile.profile)
+            return
+        try:
+            check_town(sample(profile, payload_format))
+        except UsageError as error:
+            yield "outputs", str(getattr(error, "reason", error))
+    for number, example in enumerate(profile.examples):
+        for expected in example.readings:
+            if expected.output not in outputs:
+                where = f"examples[{number}].readings"
+                yield where, f"there is no output {expected.output!r}"
+        lorawan = profile.payload_format == LORAWAN
+        if lorawan != (example.object is not None) or lorawan == bool(example.payload):
+            where = f"examples[{number}]"
+            yield where, "a LoRaWAN device has an object, any other a payload"
+
+
+def _samples(profile: DeviceProfile, payload_format: str) -> dict[str, str]:
+    ids = sample_ids(profile, payload_format)
+    return _places(profile, payload_format, ids, "")
+
+
+def _told(error: Exception, document: Any) -> str:
+    return wording.explain(error, document).in_english()
+
+
+def _filled(given: Any, kind: Any, places: Mapping[str, str]) -> Any:
+    """Return a record with what stands at the places; numbers may stand there, too."""
+    if given is None:
+        return None
+    return msgspec.convert(_fill_all(given, places), kind, strict=False)
+
+
+def _fill_all(given: Any, places: Mapping[str, str]) -> Any:
+    if isinstance(given, str):
+        return _fill(given, places)
+    if isinstance(given, dict):
+        return {_fill(k, places): _fill_all(v, places) for k, v in given.items()}
+    if isinstance(given, list | tuple):
+        return [_fill_all(each, places) for each in given]
+    return given
+
+
+def _fill(text: Any, places: Mapping[str, str]) -> Any:
+    if text is None:
+        return None
+    return _PLACE.sub(lambda found: places.get(found[1], found[0]), text)
+
+
+def _strings(given: Any) -> Iterator[str]:
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, dict):
+        for name, value in given.items():
+            yield name
+            yield from _strings(value)
+    elif isinstance(given, list | tuple):
+        for each in given:
+            yield from _strings(each)
+
+
+def _at(text: str, field: str, told: str) -> str:
+    line = line_of(text, field)
+    return f"line {line}, {told}" if line else told
+
+
+def line_of(text: str, field: str) -> int:
+    """Return the line of TOML in which a field such as `outputs[1].mapping` begins.
+
+    0 if none of it is there; else the line of as much of it as there is.
+    """
+    lines = text.splitlines()
+    at = found = 0
+    header = ""
+    for name, index in re.findall(r"([^.\[\]]+)(?:\[(\d+)\])?", field):
+        header = f"{header}.{name}" if header else name
+        table = re.compile(rf"\s*\[+\s*{re.escape(header)}\s*\]+")
+        key = re.compile(rf'\s*"?{re.escape(name)}"?\s*[.=]')
+        places = [n for n, line in enumerate(lines) if n >= at and table.match(line)]
+        number = int(index or 0)
+        if len(places) > number:
+            at, found = places[number] + 1, places[number] + 1
+            continue
+        for n in range(at, len(lines)):
+            if key.match(lines[n]):
+                at, found = n, n + 1
+                break
+            if n > at and lines[n].lstrip().startswith("["):
+                break
+    return found
