@@ -6,10 +6,11 @@ A local day is that of a site's time zone; it has 23, 24 or 25 hours.
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from verkehrspuls.wording import choice, nearest
+from verkehrspuls.text import mark
+from verkehrspuls.wording import Phrase, choice, nearest
 
 DayType = Literal["workday", "saturday", "sunday_or_holiday"]
 
@@ -75,21 +76,30 @@ def is_bridge_day(day: date, state: str) -> bool:
 def at_clock(wall: datetime, time_zone: str) -> datetime:
     """Convert a wall-clock time without offset to UTC.
 
-    Raise `ValueError` if the time occurs twice or never, at clock changes.
+    Raise `NotOnClock` if the time occurs twice or never, at clock changes.
     """
     zone = ZoneInfo(time_zone)
     first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first.astimezone(UTC)
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
-        raise ValueError(
-            f"in {time_zone} the clock skips {wall.isoformat()}; write the time that "
-            "it shows then, or one with offset"
-        )
-    raise ValueError(
-        f"in {time_zone} the clock shows {wall.isoformat()} twice; write "
-        f"{first.isoformat()} or {second.isoformat()}"
-    )
+        raise NotOnClock(_SKIPPED, time_zone, wall.isoformat())
+    either = (first.isoformat(), second.isoformat())
+    raise NotOnClock(_SHOWN_TWICE, time_zone, wall.isoformat(), *either)
+
+
+class NotOnClock(ValueError):
+    """A time that the clock of a zone shows twice or never."""
+
+    def __init__(self, text: str, *values: str) -> None:
+        self.phrase = Phrase(text, values)
+        super().__init__(str(self.phrase))
+
+
+_SKIPPED: Final = mark(
+    "in {} the clock skips {}; write the time that it shows then, or one with offset"
+)
+_SHOWN_TWICE: Final = mark("in {} the clock shows {} twice; write {} or {}")
 
 
 @cache

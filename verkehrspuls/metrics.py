@@ -1,13 +1,13 @@
 """Metrics in the Prometheus text format, in a separate registry.
 
 Sums are read from the database on each request, so that they cover all workers and
-survive a restart; durations of requests are of this process only.
+survive a restart; requests, their durations and refusals are of this process only.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -30,6 +30,12 @@ class Metrics:
             ("method", "route", "status"),
             registry=self._registry,
         )
+        self._refused = Counter(
+            "verkehrspuls_refused_requests",
+            "Requests refused because of a limit a minute, by its setting.",
+            ("limit",),
+            registry=self._registry,
+        )
 
     def observe_request(
         self, method: str, route: str, status: int, seconds: float
@@ -37,6 +43,10 @@ class Metrics:
         """Count a request; `route` is the pattern, so that labels stay few."""
         known = method if method in METHODS else "other"
         self._requests.labels(known, route, str(status)).observe(seconds)
+
+    def count_refused(self, limit: str) -> None:
+        """Count a request that a limit refused."""
+        self._refused.labels(limit).inc()
 
     def render(self, state: "State | None") -> bytes:
         """Render all metrics.

@@ -57,6 +57,8 @@ Field = Annotated[str, Meta(min_length=1, max_length=256)]
 DEFAULT_TIME_ZONE: Final = "Europe/Berlin"
 #: With an offset; in a registration file without one, on the town's clock.
 Since = Annotated[datetime, Meta(tz=True)]
+#: of a site or sensor, from its plan to its end
+Status = Literal["planned", "active", "out-of-service", "dismantled"]
 Scalar = bool | int | float | str
 
 
@@ -71,6 +73,8 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     direction: Annotated[str, Meta(pattern=r"^(?!all\Z)[a-z0-9-]{0,64}\Z")] = ""
     #: the direction's name for display, e.g. "Richtung Innenstadt"
     direction_name: Words = ""
+    #: direction of travel, clockwise from north
+    bearing_deg: Annotated[int, Meta(ge=0, le=359)] | None = None
     lane: Annotated[int, Meta(ge=-99, le=99)] | None = None
     #: significant values by their name for display: stages of a gauge
     thresholds: Annotated[Map[Name, float], Meta(max_length=20)] = {}
@@ -86,8 +90,11 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     road: Words = ""
     place: Words = ""
     speed_limit_kmh: Annotated[int, Meta(ge=5, le=200)] | None = None
+    #: of the road, in both directions
+    lanes: Annotated[int, Meta(ge=1, le=20)] | None = None
     visibility: Literal["public", "cluster", "private"] = "public"
-    channels: tuple[Channel, ...]
+    status: Status = "active"
+    channels: tuple[Channel, ...] = ()
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,6 +134,21 @@ class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: Annotated[str | None, Meta(description="a value: as in a source")] = None
     factor: Annotated[float, Meta(description="a value: as in a source")] = 1.0
     offset: Annotated[float, Meta(description="a value: as in a source")] = 0.0
+    words: Annotated[
+        Map[str, float],
+        Meta(
+            description="a value: words of the device that are numbers, such as "
+            "`{ occupied = 100, free = 0 }`; also `true` and `false`"
+        ),
+    ] = {}
+    plausible: Annotated[
+        tuple[float, float] | None,
+        Meta(
+            description="least and greatest value that the device can measure, in the "
+            "unit of the quantity, or of counts: of each class; what lies outside is "
+            "rejected"
+        ),
+    ] = None
 
 
 class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +166,29 @@ class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "night has twice is its second pass for what came within that; what came "
             "later is taken for the first, and noted as ambiguous"
         ),
+    ] = None
+
+
+class StatusFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fields in which a device says how it is, whatever it measures."""
+
+    battery_pct: Annotated[
+        Field | Source | None,
+        Meta(
+            description="what is left of the battery, in %; of a voltage, `factor` and "
+            "`offset` make it, and what comes out below 0 or above 100 is that"
+        ),
+    ] = None
+    signal_dbm: Annotated[
+        Field | Source | None,
+        Meta(description="received signal strength in dBm, such as `rssi`"),
+    ] = None
+    temperature_c: Annotated[
+        Field | Source | None,
+        Meta(description="of the device itself, not of the air; in °C, or with a unit"),
+    ] = None
+    firmware: Annotated[
+        Field | None, Meta(description="version of its program, as text")
     ] = None
 
 
@@ -189,6 +234,21 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text_numbers: Annotated[
         bool, Meta(description="text that is a number is taken as one")
     ] = False
+    status: Annotated[
+        StatusFields | None,
+        Meta(description="fields in which the device says how it is"),
+    ] = None
+
+
+class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What counts are multiplied with from a time on; raw readings stay as they are."""
+
+    since: Since
+    factor: Annotated[float, Meta(ge=0.2, le=5)]
+    #: half the width of the interval that contains it with 95 %
+    uncertainty: Annotated[float, Meta(ge=0, le=5)] | None = None
+    #: how it was found, such as a manual count
+    source: Words = ""
 
 
 class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -202,6 +262,8 @@ class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     until: Since | None = None
     #: for a foreign format; a native payload names outputs and classes itself
     mapping: Mapping | None = None
+    #: of a counting sensor; each is valid until the next one begins
+    calibrations: Annotated[tuple[Calibration, ...], Meta(max_length=50)] = ()
 
 
 class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -210,6 +272,13 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: Key
     name: Name
     model: Words = ""
+    #: who owns it, where that is not the municipality
+    owner: Words = ""
+    #: serial number, or DevEUI
+    serial: Words = ""
+    firmware: Words = ""
+    power: Literal["", "mains", "battery", "solar"] = ""
+    status: Status = "active"
     payload_format: PayloadFormat = "native"
     #: its topic, if the format is foreign
     topic: TopicFilter | None = None
@@ -217,7 +286,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     interval_s: Annotated[int, Meta(ge=1, le=86_400)]
     #: a key of `classes.SCHEMES`; None for an environment sensor
     class_scheme: str | None = None
-    installations: tuple[Installation, ...]
+    installations: tuple[Installation, ...] = ()
 
 
 class Station(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

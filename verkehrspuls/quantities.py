@@ -243,6 +243,15 @@ ENVIRONMENT: Final = {
             decimals=0,
             may_be_constant=True,
         ),
+        Quantity(
+            "parking_pct",
+            _("Occupied parking"),
+            "%",
+            0,
+            100,
+            decimals=0,
+            may_be_constant=True,
+        ),
     )
 }
 

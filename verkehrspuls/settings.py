@@ -59,6 +59,7 @@ Keys = Annotated[tuple[str, ...], BeforeValidator(_separate)]
 Link = Annotated[str, StringConstraints(pattern=rf"^{LINK}$", max_length=500)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_separate)]
 Count = Annotated[int, Field(ge=1)]
+NoneOrMore = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -99,6 +100,13 @@ class Broker(Section):
     ca_file: Path | None = None
     """PEM file of the certificate authority that signed the broker's certificate, for
     mqtts://"""
+    address: Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")] = ""
+    """host, or host:port, at which sensors reach the broker, for the configuration of
+    devices; if empty, that of `broker.url`"""
+    admin_url: SecretStr = SecretStr("")
+    """how `credential run` administrates the broker, so that each sensor has an own
+    credential: mosquitto+mqtts://user:password@host:port, with a login that may use the
+    control topic of the plugin for dynamic security"""
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 60
     """seconds between pings to the broker when nothing else is sent"""
 
@@ -222,6 +230,23 @@ class Analytics(Section):
         return self
 
 
+class Acceptance(Section):
+    """When a sensor keeps its rates in a manual count; agree them in the contract."""
+
+    sum_pct: Positive = 5.0
+    """maximum deviation of a direction's sum, in % of what was counted by hand"""
+    class_pct: Positive = 15.0
+    """maximum deviation of the sum of a vehicle class, in %"""
+    quarter_hour_pct: Positive = 10.0
+    """maximum sum of the deviations by quarter-hour, whatever their sign, in %"""
+    quarter_hours: Annotated[int, Field(ge=2)] = 4
+    """minimum number of quarter-hours that both counted completely"""
+    vehicles: Count = 100
+    """minimum number of vehicles of a direction; with fewer, its sum is not judged"""
+    class_vehicles: Count = 30
+    """minimum number of vehicles of a class; with fewer, the class is not judged"""
+
+
 class Health(Section):
     """Channel health: when a channel's day or hour fails a test.
 
@@ -268,6 +293,10 @@ class Health(Section):
     frozen_score: Positive = 8
     """`frozen`: maximum score of a run of equal counts, which is −log₁₀ of its
     probability"""
+    battery_pct: NotNegative = 20
+    """a battery with less is low, in %"""
+    battery_days: NotNegative = 30
+    """a battery that is forecast to end within so many days is low"""
     bins_offset_s: NotNegative = 30
     """`bins-offset`: maximum seconds between the start of intervals and the clock's"""
     affinity: Annotated[float, Field(ge=0, le=50)] = 20
@@ -321,6 +350,9 @@ class Alerts(Section):
     """least severity that is reported, for each municipality: `municipality:severity`,
     separated by commas; the severity is low, medium, high or off (nothing), and `*`
     stands for all other municipalities"""
+    devices: bool = False
+    """also report devices (no readings, a wrong clock, a low battery) whatever the
+    severity, in municipalities of which anything is reported"""
     webhook_url: SecretStr = SecretStr("")
     """URL that messages are posted to; if empty, none are"""
     webhook_secret: SecretStr = SecretStr("")
@@ -428,18 +460,31 @@ class Api(Section):
     """maximum size in bytes of a request that sends readings"""
     ingest_per_minute: Count = 6000
     """maximum number of messages a minute sent with a token"""
+    address_requests_per_minute: NoneOrMore = 3000
+    """maximum number of requests a minute from an address (IPv6: a /64 network) that
+    change nothing; 0: without a limit. Many people may share an address"""
+    address_changes_per_minute: NoneOrMore = 1200
+    """likewise, of those that send or change something"""
+    account_requests_per_minute: NoneOrMore = 3000
+    """maximum number of requests a minute of an account, or of a token, that change
+    nothing; 0: without a limit"""
+    account_changes_per_minute: NoneOrMore = 600
+    """likewise, of those that change something; readings are counted by message"""
+    unlimited_addresses: Keys = ()
+    """addresses and networks, separated by commas, whose requests have no limit by
+    address, such as that of monitoring; nor have those of `trusted_proxies`"""
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "unlimited_addresses")
     @classmethod
-    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in proxies:
+    def _are_addresses(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for address in given:
             try:
-                ip_network(proxy)
+                ip_network(address)
             except ValueError:
                 raise ValueError(
-                    f"{proxy} is not an address or network, such as 172.16.0.0/12"
+                    f"{address} is not an address or network, such as 172.16.0.0/12"
                 ) from None
-        return proxies
+        return given
 
 
 class Access(Section):
@@ -573,6 +618,9 @@ class Simulator(Section):
     """seed of the random numbers"""
     weeks: Annotated[int, Field(ge=0, le=520)] = 8
     """weeks of history that `up` simulates"""
+    logins: Path | None = None
+    """file with the credentials of the simulated sensors, which `simulate register` has
+    issued; if not set, they publish together, with `broker.publish_url`"""
 
 
 class Log(Section):
@@ -616,6 +664,7 @@ class Settings(Section):
     access: Access = Access()
     oidc: Oidc = Oidc()
     health: Health = Health()
+    acceptance: Acceptance = Acceptance()
     api: Api = Api()
     pages: Pages = Pages()
     stack: Stack = Stack()

@@ -90,6 +90,10 @@ class StatusMessage(Struct, frozen=True, kw_only=True, gc=False):
     state: Literal["online", "offline"]
     time: Moment | None = None
     battery_pct: Annotated[float, Meta(ge=0, le=100)] | None = None
+    #: received signal strength
+    signal_dbm: Annotated[float, Meta(ge=-200, le=50)] | None = None
+    #: of the device itself
+    temperature_c: Annotated[float, Meta(ge=-100, le=200)] | None = None
     firmware: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")] | None = None
 
 

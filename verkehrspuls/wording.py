@@ -13,10 +13,30 @@ from typing import Any, Final, NamedTuple, get_args, get_origin
 import msgspec
 
 from verkehrspuls.text import mark as _
+from verkehrspuls.text import translate
 
 #: Known words listed for an unknown one.
 _MAX_LISTED: Final = 40
 _CUT: Final = 80
+
+
+class Phrase(NamedTuple):
+    """A text with places `{}`, and their values: words, or phrases in turn."""
+
+    text: str
+    values: "tuple[str | Phrase, ...]" = ()
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language."""
+        values = (
+            each.in_language(language) if isinstance(each, Phrase) else each
+            for each in self.values
+        )
+        return translate(self.text, language).format(*values)
+
+    def __str__(self) -> str:
+        """Return the text in English."""
+        return self.in_language("en")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -42,8 +62,7 @@ def suggestion(word: str, known: Iterable[str]) -> tuple[str, tuple[str, ...]]:
 
 def choice(word: str, known: Iterable[str]) -> str:
     """List in English the known words, and the nearest one."""
-    text, values = suggestion(word, known)
-    return text.format(*values)
+    return Phrase(*suggestion(word, known)).in_language("en")
 
 
 def some(words: Iterable[str], *, most: int) -> str:
@@ -58,12 +77,19 @@ class Explained(NamedTuple):
 
     where: str
     text: str
-    values: tuple[str, ...] = ()
+    values: tuple[str | Phrase, ...] = ()
 
     def in_english(self) -> str:
         """Return the text in English."""
         text = self.text.format(*self.values)
         return f"{self.where}: {text}" if self.where else text
+
+    @property
+    def phrase(self) -> Phrase:
+        """The text without where it is; names of types are translated."""
+        kinds = set(KINDS.values())
+        values = (Phrase(each) if each in kinds else each for each in self.values)
+        return Phrase(self.text, tuple(values))
 
 
 #: Names of msgspec's value types, and ours.
@@ -77,6 +103,9 @@ KINDS: Final = {
     "object": _("an object"),
     "datetime": _("a time"),
 }
+_NO_FIELD: Final = _("there is no field {}; see the documentation")
+#: texts as they are where the known words follow
+_BEFORE_WORDS: Final = {_NO_FIELD: _("there is no field {}")}
 _NO_TIME: Final = _("it is no time; write it as 2026-11-21T20:00:00Z")
 #: Error messages of msgspec, and our texts.
 _MESSAGES: Final = tuple(
@@ -91,7 +120,7 @@ _MESSAGES: Final = tuple(
         (r"Object missing required field `(.*)`", _("the field {} is missing")),
         (
             r"Object contains unknown field `(.*)`",
-            _("there is no field {}; see the documentation"),
+            _NO_FIELD,
         ),
         (r"Invalid enum value (.*)", _("{} is none of the words that there are")),
         (r"Invalid value (.*)", _("{} is none of the words that there are")),
@@ -152,7 +181,8 @@ def explain(
         where = _named(where, document)
     text, values = _in_words(message)
     if kind is not None and (words := _words(kind, path, message, values)):
-        text, values = "{}; {}", (text.partition(";")[0].format(*values), words)
+        known = (Phrase(_BEFORE_WORDS.get(text, text), values), words)
+        return Explained(where, "{}; {}", known)
     return Explained(where, text, values)
 
 
@@ -185,11 +215,13 @@ def _named(where: str, document: Any) -> str:
     return found
 
 
-def _words(kind: Any, path: str, message: str, values: tuple[str, ...]) -> str:
+def _words(
+    kind: Any, path: str, message: str, values: tuple[str, ...]
+) -> Phrase | None:
     """List the known fields of the record, or words of the field."""
     unknown_field = "unknown field" in message
     if not (unknown_field or message.startswith("Invalid enum value")):
-        return ""
+        return None
     for name in re.findall(r"[^.\[\]`]+", re.sub(r"\[[^\]]*\]", "", path)):
         fields = {f.encode_name: f.type for f in _fields(kind)}
         kind = fields.get(name)
@@ -198,7 +230,8 @@ def _words(kind: Any, path: str, message: str, values: tuple[str, ...]) -> str:
         if unknown_field
         else [str(word) for word in _literals(kind)]
     )
-    return choice(values[0].strip("'"), known) if known else ""
+    word = values[0].strip("'")
+    return Phrase(*suggestion(word, known)) if known else None
 
 
 def _fields(kind: Any) -> tuple[Any, ...]:

@@ -33,7 +33,8 @@ PACKAGES: Final = (
 #: Nouns in the order of the help; others follow by name.
 ORDER: Final = (
     *("up", "doctor", "db", "ingest", "replay", "import", "analytics", "api"),
-    *("simulate", "town", "site", "sensor", "event", "ledger", "reject", "case"),
+    *("simulate", "town", "site", "channel", "sensor", "installation", "credential"),
+    *("profile", "event", "maintenance", "ledger", "reject", "case", "count"),
     *("user", "token", "audit", "export", "bench"),
 )
 #: Nouns that the wheel does not contain.

@@ -1,14 +1,28 @@
 """The database of a command."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from verkehrspuls.errors import UnknownKey
 
 if TYPE_CHECKING:
     from verkehrspuls.settings import Settings
-    from verkehrspuls.storage.database import Connection
+    from verkehrspuls.storage.database import Connection, FrameSource
+
+
+class Tables:
+    """Lends connections to tables, for reports that read frames as well."""
+
+    def connection(self) -> "AbstractContextManager[Connection]":
+        """Lend a connection that reads rows."""
+        return connection()
+
+    def frames(self) -> "AbstractContextManager[FrameSource]":
+        """Lend a source of frames."""
+        from verkehrspuls.stack.state import resolve
+
+        return nullcontext(resolve().database.url.get_secret_value())
 
 
 @contextmanager

@@ -1,16 +1,18 @@
 """The embedded MQTT broker: NATS with JetStream, MQTT 3.1.1 on loopback.
 
     directory/
-        nats.conf             written anew at each start
+        nats.conf             written anew at each start, and when logins change
+        logins.json           of sensors: see `verkehrspuls.registry.brokers.nats`
+        pid                   number of its process
         port                  the MQTT port: the same at every start
         store/                messages and sessions
         log/                  its log, rotated by the broker
         ingest.password       may receive readings
         publish.password      may publish readings: simulators and replay
 
-Each of the two credentials has one right; beyond that ingest may only publish under the
-topic of `probe`, which carries no readings. An acknowledged message survives a killed
-broker at once and a power failure after `sync_interval`.
+Each of these two credentials has one right; beyond that ingest may only publish under
+the topic of `probe`, which carries no readings. An acknowledged message survives a
+killed broker at once and a power failure after `sync_interval`.
 
 After a full disk NATS refuses every message until it is restarted, even with free
 space: see `is_stuck`.
@@ -18,19 +20,21 @@ space: see `is_stuck`.
 
 import json
 import random
+import re
 import secrets
 import shutil
 import signal
 import socket
 import struct
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import process
-from verkehrspuls.stack.account import private_file
+from verkehrspuls.stack.account import Account, private_file
 from verkehrspuls.stack.binaries import broker_binary, reachable_broker
 from verkehrspuls.stack.server import START_LOG, Server
 from verkehrspuls.wire import PREFIX
@@ -46,6 +50,9 @@ MIN_FREE_BYTES = 8 * MB
 #: interval of reading its log, and bytes read each time
 LOG_CHECK_S = 5.0
 LOG_CHECK_BYTES = 65_536
+#: user that may do nothing but log in
+_SIGN = "configuration"
+_AS_SUBJECT = str.maketrans({"/": ".", "+": "*", "#": ">"})
 
 
 class Broker(Server):
@@ -75,6 +82,11 @@ class Broker(Server):
         """For simulators and replay: may publish readings, not subscribe."""
         return self._url("publish")
 
+    @property
+    def admin_url(self) -> str:
+        """For whoever gives sensors their credentials: the folder of the broker."""
+        return f"nats+{self.directory.as_uri()}"
+
     def spawn(self) -> None:
         """Start the broker without waiting until it answers."""
         self._make_folders(self.directory / "store")
@@ -84,6 +96,7 @@ class Broker(Server):
         configuration = self.directory / "nats.conf"
         text = json.dumps(self._configuration(), indent=2)
         private_file(configuration, text.encode(), self._account)
+        configure(self.directory, logins(self.directory))
         self._refused = False
         self._looked = self._log_size()
         self.process = self._leashed([binary, "--config", configuration], log=START_LOG)
@@ -156,6 +169,7 @@ class Broker(Server):
             "log_file": str(self._log / "nats.log"),
             "logfile_size_limit": 10 * MB,
             "logfile_max_num": 3,
+            "pid_file": str(self.directory / "pid"),
             # disconnect a client that lags by more than this
             "max_pending": 256 * MB,
             "jetstream": {
@@ -188,6 +202,89 @@ class Broker(Server):
             "password": self._password(name),
             "permissions": {"publish": publish, "subscribe": subscribe},
         }
+
+
+def logins(directory: Path) -> dict[str, Any]:
+    """Read the logins of sensors, and what is permitted beside the native topics."""
+    try:
+        found: dict[str, Any] = json.loads((directory / "logins.json").read_bytes())
+    except FileNotFoundError:
+        return {"logins": {}, "foreign": [], "sign": secrets.token_hex(16)}
+    return found
+
+
+def users(directory: Path) -> list[dict[str, Any]]:
+    """Read the users of the configuration."""
+    configuration = json.loads((directory / "nats.conf").read_bytes())
+    found: list[dict[str, Any]] = configuration["authorization"]["users"]
+    return found
+
+
+def is_sensor(user: Mapping[str, Any]) -> bool:
+    """Return whether a user is a login of a sensor, or of what sends for sensors."""
+    return "allowed_connection_types" in user
+
+
+def configure(directory: Path, kept: Mapping[str, Any]) -> None:
+    """Write logins of sensors, and the configuration with them."""
+    file = directory / "nats.conf"
+    configuration = json.loads(file.read_bytes())
+    services = {u["user"]: u for u in users(directory) if not is_sensor(u)}
+    foreign = subjects(kept["foreign"])
+    root = PREFIX.replace("/", ".")
+    native = [root, f"{root}.>"]
+    # ingest also reads what unregistered devices send beside registered topics
+    begins = {each.partition(".")[0] for each in foreign}
+    beside = [subject for each in begins for subject in (each, f"{each}.>")]
+    services["ingest"]["permissions"]["subscribe"] = [*native, *sorted(beside)]
+    services["publish"]["permissions"]["publish"] = [*native, *foreign]
+    configuration["authorization"]["users"] = [
+        *services.values(),
+        _sensor(_SIGN, kept["sign"], []),
+        *(
+            _sensor(user, entry["hash"], subjects(entry["topics"]))
+            for user, entry in kept["logins"].items()
+        ),
+    ]
+    owner = file.stat()
+    account = Account("broker", owner.st_uid, owner.st_gid)
+    for name, content in (("logins.json", kept), ("nats.conf", configuration)):
+        text = json.dumps(content, indent=2).encode()
+        private_file(directory / name, text, account)
+
+
+def _sensor(user: str, password: str, allow: list[str]) -> dict[str, Any]:
+    publish = {"allow": allow} if allow else {"deny": ">"}
+    return {
+        "user": user,
+        "password": password,
+        "permissions": {"publish": publish, "subscribe": {"deny": ">"}},
+        "allowed_connection_types": ["MQTT"],
+    }
+
+
+def subjects(filters: Iterable[str]) -> list[str]:
+    """Write MQTT topic filters as NATS does; those that it cannot are left out."""
+    return [
+        each.translate(_AS_SUBJECT)
+        for each in filters
+        if not re.search(r"[.*>\s]|^/|//|/$", each)
+    ]
+
+
+def process_of(directory: Path) -> int | None:
+    """Return the number of the process of a broker's folder; None if none runs."""
+    try:
+        number = int((directory / "pid").read_bytes())
+        command = Path(f"/proc/{number}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return number if str(directory / "nats.conf").encode() in command else None
+
+
+def sign_url(directory: Path, sign: str) -> str:
+    """Return the URL of the login that shows which configuration is in force."""
+    return f"mqtt://{_SIGN}:{sign}@{HOST}:{int((directory / 'port').read_bytes())}"
 
 
 def lets_in(url: str, *, timeout_s: float = 2) -> bool:

@@ -63,7 +63,7 @@ def examine(settings: Settings) -> list[Finding]:
         findings.append(_directory(directory, running))
     findings += _embedded(settings)
     settings = resolve(settings, database=False)
-    for check in (_database, _broker):
+    for check in (_database, _broker, _credentials):
         try:
             findings += check(settings)
         except VerkehrspulsError as error:
@@ -155,6 +155,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _migrations(migrated)
         if migrated.fault:
             return
+        yield _roles(connection)
         yield from _logins(connection, settings.database)
         edition = execute(connection, "storage_edition").fetchone() or {}
         yield _rejects(only_counted(connection))
@@ -194,6 +195,18 @@ def _migrations(found: "Status") -> Finding:
             "Restore the files of the release: the changes are not in the database.",
         )
     return Finding(part, OK, f"revision {found.current}", version)
+
+
+def _roles(connection: "Connection") -> Finding:
+    """Report roles that somebody removed or renamed."""
+    from verkehrspuls.errors import RolesMissing
+    from verkehrspuls.storage.roles import require_roles
+
+    try:
+        require_roles(connection)
+    except RolesMissing as error:
+        return Finding("roles", PROBLEM, str(error))
+    return Finding("roles", OK, "all of them are there")
 
 
 def _logins(connection: "Connection", database: Database) -> Iterator[Finding]:
@@ -537,6 +550,45 @@ def _broker(settings: Settings) -> Iterator[Finding]:
                     known["receiving"], url, ca_file=settings.broker.ca_file
                 )
             )
+
+
+def _credentials(settings: Settings) -> Iterator[Finding]:
+    """Report where broker and registry differ about the credentials of sensors."""
+    from verkehrspuls.registry import credentials
+    from verkehrspuls.registry.brokers import administrated
+    from verkehrspuls.storage.database import connect
+
+    part = "credentials"
+    url = settings.database.url.get_secret_value()
+    admin_url = settings.broker.admin_url.get_secret_value()
+    if not url or not admin_url:
+        yield Finding(part, OFF, "not compared: broker.admin_url is not set")
+        return
+    with (
+        administrated(admin_url, ca_file=settings.broker.ca_file) as broker,
+        connect(url, application="verkehrspuls doctor") as connection,
+    ):
+        state = broker.state()
+        found = credentials.compare(connection, state)
+    if found:
+        differ = some((f"{user} {what}" for user, what in found), most=MAX_LISTED)
+        yield Finding(
+            part,
+            PROBLEM,
+            f"broker and registry differ: {differ}",
+            advice="Run `verkehrspuls credential sync`, and check that "
+            "`verkehrspuls credential run` runs.",
+        )
+    else:
+        number = len(state.logins)
+        yield Finding(part, OK, f"the broker has those of the registry: {number}")
+    if others := credentials.adoptable(state):
+        yield Finding(
+            "credentials, others",
+            PROBLEM,
+            f"the registry does not know {some(others, most=MAX_LISTED)}",
+            advice="Run `verkehrspuls credential adopt`; nothing changes for them.",
+        )
 
 
 def _sessions(*, is_open: bool) -> Finding:

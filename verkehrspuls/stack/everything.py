@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -45,6 +46,11 @@ DRAIN_S = 1.5
 ATTEMPTS = 3
 #: interval of repeating a request to stop
 STOP_REPEAT_S = 1.0
+#: As which part those log in that have no login of their own: the simulator publishes
+#: only, and its history reads what there is already.
+_LOGINS: Final = {"simulator": "", "history": "analytics", "credentials": "ingest"}
+#: the parts that administrate the broker
+_ADMINISTRATE: Final = ("credentials", "registration")
 #: the history continues where it stopped, after failures of other parts
 HISTORY_ATTEMPTS = 10
 
@@ -161,9 +167,12 @@ class Everything:
         self._run_once("migration", "db", "migrate")
         if simulated:
             self._run_once("registration", "simulate", "register")
+        programs = {"api": "api", "analytics": "analytics", "ingest": "ingest"}
+        if self._settings.broker.admin_url.get_secret_value():
+            programs["credentials"] = "credential"
         parts = [
-            self._supervisor.add(self._program(name, name, "run"), attempts=ATTEMPTS)
-            for name in ("api", "analytics", "ingest")
+            self._supervisor.add(self._program(name, noun, "run"), attempts=ATTEMPTS)
+            for name, noun in programs.items()
         ]
         for part in parts:
             self._supervisor.wait_for(part)
@@ -198,6 +207,7 @@ class Everything:
     def _start_broker(self) -> None:
         url = self._settings.broker.url.get_secret_value()
         publish_url = self._settings.broker.publish_url.get_secret_value() or url
+        admin_url = self._settings.broker.admin_url.get_secret_value()
         if url:
             print_line("broker: the one that is set")
         else:
@@ -211,10 +221,17 @@ class Everything:
             self._supervisor.add(server, running=True)
             self._supervisor.look = partial(_look_after, self._supervisor.look, server)
             url, publish_url = server.url, server.publish_url
+            admin_url = server.admin_url
             seconds = time.monotonic() - began
             print_line(f"broker: NATS {server.version()}, {seconds:.1f} s")
-        urls = {"url": SecretStr(url), "publish_url": SecretStr(publish_url)}
-        self._set(broker=self._settings.broker.model_copy(update=urls))
+        urls = {"url": url, "publish_url": publish_url, "admin_url": admin_url}
+        secret = {name: SecretStr(value) for name, value in urls.items()}
+        self._set(broker=self._settings.broker.model_copy(update=secret))
+        if admin_url:
+            logins = self._directory / "simulator.json"
+            self._set(
+                simulator=self._settings.simulator.model_copy(update={"logins": logins})
+            )
 
     def _simulate(self) -> None:
         weeks = self._settings.simulator.weeks
@@ -260,8 +277,13 @@ class Everything:
 
     def _settings_of(self, name: str) -> Settings:
         """Return the settings of a part, which knows no other login than its own."""
-        own = Database(url=SecretStr(self._settings.database.login(name)))
-        return self._settings.model_copy(update={"database": own})
+        login = _LOGINS.get(name, name)
+        url = self._settings.database.login(login) if login else ""
+        own = Database(url=SecretStr(url))
+        broker = self._settings.broker
+        if name not in _ADMINISTRATE:
+            broker = broker.model_copy(update={"admin_url": SecretStr("")})
+        return self._settings.model_copy(update={"database": own, "broker": broker})
 
     def _show_address(self) -> None:
         host, port = self._reached_at()
@@ -316,6 +338,7 @@ class Everything:
             analytics_url=self._settings.database.analytics_url.get_secret_value(),
             broker_url=self._settings.broker.url.get_secret_value(),
             publish_url=self._settings.broker.publish_url.get_secret_value(),
+            admin_url=self._settings.broker.admin_url.get_secret_value(),
             parts=self._supervisor.states(),
         )
         write_running(self._directory, self._running)

@@ -93,7 +93,6 @@ class PostgresServer(Server):
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
             "work_mem": "16MB",
-            "jit": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "logging_collector": "on",

@@ -57,6 +57,7 @@ class Running:
     analytics_url: str = ""
     broker_url: str = ""
     publish_url: str = ""
+    admin_url: str = ""
     address: str = ""
     parts: tuple[PartState, ...] = ()
 
@@ -94,7 +95,11 @@ def resolve(
                 "ingest_url": running.ingest_url,
                 "analytics_url": running.analytics_url,
             },
-            "broker": {"url": running.broker_url, "publish_url": running.publish_url},
+            "broker": {
+                "url": running.broker_url,
+                "publish_url": running.publish_url,
+                "admin_url": running.admin_url,
+            },
         }
         updates: dict[str, Section] = {}
         for section, values in given.items():
