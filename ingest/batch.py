@@ -44,7 +44,7 @@ from ingest.formats.native import decode_part
 from ingest.formats.salvage import is_array, parts_of, placed
 from ingest.mapping import read_foreign, takers
 from ingest.reasons import Detail, Unusable, dated, several
-from ingest.resolve import RegisteredSensor, Registry
+from ingest.resolve import Feed, RegisteredSensor, Registry
 from ingest.rows import (
     KEY_BYTES,
     Round,
@@ -93,6 +93,8 @@ class Reject(NamedTuple):
     reasons: Mapping[str, int] = MappingProxyType({})
     #: for an array: only its unusable parts, as an array
     parts: bytes = b""
+    #: of an unknown sensor: under whose topics it came, if it is known
+    municipality: str | None = None
 
 
 #: What a reading holds, by column.
@@ -340,6 +342,24 @@ class Collector:
             received_at=message.first_received_at or message.received_at,
         )
 
+    def readings(self, message: Message) -> list[tuple[Feed, Reading]]:
+        """Return the readings of a message that are used, and where, without rows."""
+        topic, sensors = self.senders(message)
+        aside = Batch(), Tally(message.received_at)
+        found: list[tuple[Feed, Reading]] = []
+        for sensor in sensors:
+            try:
+                decoded = self._decode(sensor, message, topic, self._limits)
+            except Unusable:  # the error is recorded when the message is added
+                continue
+            series = decoded.series
+            found += [
+                (sensor.feed(reading.output, reading.time), reading)
+                for reading in (series.readings() if series else decoded.readings)
+                if not self._add_readings(*aside, sensor, [reading], 0, self._limits)
+            ]
+        return found
+
     def is_undated(self, message: Message) -> bool:
         """Return whether only the receipt dates a reading or status of a message."""
         topic, sensors = self.senders(message)
@@ -372,6 +392,7 @@ class Collector:
                 "not-meant" if known else reason,
                 Detail.of(message.topic),
                 0,
+                municipality=topic[0] if topic else self.registry.owner(message.topic),
             )
         )
 

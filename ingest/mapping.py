@@ -18,7 +18,7 @@ from collections.abc import Mapping as Map
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -46,10 +46,10 @@ from ingest.resolve import Feed, RegisteredSensor
 from ingest.sequence import MAX_NUMBER
 from ingest.units import convert
 from verkehrspuls import wording
-from verkehrspuls.model import Mapping, Profile, Source, TimeField
+from verkehrspuls.model import Mapping, Profile, Source, StatusFields, TimeField
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark as _
-from verkehrspuls.wire import MAX_SPEED_KMH, Ambiguous
+from verkehrspuls.wire import MAX_SPEED_KMH, Ambiguous, StatusMessage
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,13 @@ _PER_MICROSECOND: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 #: limits of counts and speeds, as in the native format
 _MAX_COUNT: Final = 1_000_000
 _MAX_VALUES: Final = {"speed_kmh": MAX_SPEED_KMH, "occupancy": 1}
+#: what a status contains: its unit, and the least and the greatest value
+_STATUS: Final = {
+    "battery_pct": ("%", 0, 100),
+    "signal_dbm": ("dBm", -200, 50),
+    "temperature_c": ("°C", -100, 200),
+}
+_MAX_FIRMWARE_LENGTH: Final = 64
 #: a local day of 25 hours; longer intervals cannot be assigned to days
 _MAX_INTERVAL_S: Final = 90_000
 #: Tolerance for inexact clocks of devices.
@@ -260,19 +267,69 @@ def readings_of(
                 continue
             if reading is not None:
                 readings.append(reading)
-    if meant and not mapped:
+    status = _status(records, profile, readings, possible, dropped)
+    if meant and not mapped and status is None:
         names = sorted({name for record in records for name in record.fields})
         unmapped = Unusable("no-mapped-field", _("there are {}"), _some(names) or "…")
         unmapped.numbered = numbered
         raise unmapped
     return Decoded(
         readings,
+        status,
         unusable=tuple(unusable),
         numbered=numbered,
         frame=_frame(records, readings),
         dropped=dropped,
         passed_over=passed_over,
     )
+
+
+def _status(
+    records: list[Record],
+    profile: Profile,
+    readings: list[Reading],
+    possible: Span,
+    dropped: list[Dropped],
+) -> StatusMessage | None:
+    """Read what a device says of itself: in its last record that says something."""
+    if profile.status is None:
+        return None
+    first, last = possible
+    for record in reversed(records):
+        if not _is_meant(record, profile):
+            continue
+        found = _status_of(record, profile.status, profile, dropped)
+        if found:
+            times = [each.time for each in readings if each.time_origin != RECEIPT]
+            time = max(times, default=record.time)
+            known = time is not None and first <= time <= last
+            return StatusMessage(state="online", time=time if known else None, **found)
+    return None
+
+
+def _status_of(
+    record: Record, fields: StatusFields, profile: Profile, dropped: list[Dropped]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, (unit, least, most) in _STATUS.items():
+        given = getattr(fields, name)
+        if given is None:
+            continue
+        source = _source(given)
+        try:
+            value = _number(record, source, profile, into=unit)
+            if value is not None and name == "battery_pct":
+                value = round(min(max(value, least), most), 1)
+            _check(value, most, source.field, least=least)
+        except Unusable as problem:
+            dropped.append(_dropped(name, record, source, problem))
+            continue
+        if value is not None:
+            found[name] = value
+    firmware = record.fields.get(fields.firmware) if fields.firmware else None
+    if firmware is not None:
+        found["firmware"] = str(firmware).replace("\0", "")[:_MAX_FIRMWARE_LENGTH]
+    return found
 
 
 def _frame(records: list[Record], readings: list[Reading]) -> Frame | None:
@@ -519,12 +576,13 @@ def _reading(
         quantity = ENVIRONMENT.get(feed.quantity)
         into = quantity.unit if quantity else None
         try:
-            value = _number(record, source, profile, into=into)
+            value = _number(record, source, profile, into=into, words=mapping.words)
         except _Sentinel as problem:
             dropped.append(_dropped(output, record, source, problem))
             return None
         if value is None:
             return None
+        _check_plausible(value, mapping, source.field)
         return EnvironmentReading(
             output, time, interval_s, value, origin, observed_s, ambiguous
         )
@@ -591,9 +649,10 @@ def _classes(
     for name, given in mapping.classes.items():
         source = _source(given)
         try:
-            found[name] = _count(
+            found[name] = count = _count(
                 record, source, profile, rounded=mapping.round, scale=scale
             )
+            _check_plausible(count, mapping, source.field)
         except Unusable as problem:
             wrong[name] = source, problem
     for name, (source, fault) in wrong.items():
@@ -646,13 +705,24 @@ def _count(
     return math.floor(value * scale + 0.5)
 
 
-def _check(value: float | None, most: float, what: str) -> None:
-    if value is not None and not 0 <= value <= most:
-        raise Unusable("out-of-range", OUT_OF_RANGE, f"{what} = {value}", 0, most)
+def _check(value: float | None, most: float, what: str, *, least: float = 0) -> None:
+    if value is not None and not least <= value <= most:
+        raise Unusable("out-of-range", OUT_OF_RANGE, f"{what} = {value}", least, most)
+
+
+def _check_plausible(value: float | None, mapping: Mapping, what: str) -> None:
+    if mapping.plausible is not None:
+        least, most = mapping.plausible
+        _check(value, most, what, least=least)
 
 
 def _number(
-    record: Record, source: Source, profile: Profile, *, into: str | None
+    record: Record,
+    source: Source,
+    profile: Profile,
+    *,
+    into: str | None,
+    words: Map[str, float] = {},
 ) -> float | None:
     """Read a field as a number in a unit; None if it has no value.
 
@@ -664,7 +734,10 @@ def _number(
     if value is None:
         return None
     number: Value = value
-    if isinstance(value, str) and profile.text_numbers:
+    word = str(value).lower() if isinstance(value, bool) else value
+    if isinstance(word, str) and word in words:
+        number = words[word]
+    elif isinstance(value, str) and profile.text_numbers:
         number = number_of(value)
     if isinstance(number, bool) or not isinstance(number, int | float):
         text = str(value)[:80]

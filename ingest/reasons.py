@@ -67,41 +67,53 @@ REASONS: Final = {
 
 #: Advice per reason code: what to change at the sensor or in its registration.
 ADVICE: Final = {
-    "unknown-topic": "Publish under a topic of `verkehrspuls sensor show`, or register "
-    "the sensor with this topic.",
-    "unknown-sensor": "Register the sensor, or correct the keys in its topic.",
-    "unknown-output": "Correct the payload's channel, or the installation's output and "
-    "dates.",
-    "unknown-class": "Rename the class in the payload, or map it.",
-    "class-not-in-scheme": "Register the class scheme that has all classes of the "
-    "sensor.",
-    "wrong-kind": "Publish under the topic of the other kind, or correct the channel's "
-    "quantity.",
-    "too-large": "Send fewer intervals in a message.",
-    "unknown-format": "Correct the sensor's payload_format.",
-    "no-mapping": "Give the installation a mapping.",
-    "no-mapped-field": "Correct the mapping: it names fields as the payload does.",
-    "no-decoded-object": "Set up a codec for the device at the network server.",
-    "simulated": "Nothing: it is no reading. Let the device itself send one.",
-    "not-to-be-stored": "Map another metric, or let the device send it without "
-    "is_transient.",
-    "not-meant": "Register the device, or correct `only` in the profiles of the "
-    "topic's sensors.",
-    "retained": "Let the payload contain its time (`times` in the profile), or let the "
-    "sensor publish without retain.",
-    "no-birth": "Let the device send its birth again.",
-    "no-time": "Name the time's field in the profile (`times`), or let that of receipt "
-    "stand in (`receipt_time`).",
-    "not-a-time": "Correct `times` in the sensor's profile, or the device's clock.",
-    "not-a-number": "Correct the mapping, or allow text_numbers in the profile.",
-    "unknown-unit": "Correct the unit in the mapping.",
-    "out-of-range": "Correct unit or factor in the mapping, or repair the device.",
-    "too-old": "Set the device's clock.",
-    "too-new": "Set the device's clock and its time zone; times are UTC or have an "
-    "offset.",
+    "unknown-topic": _(
+        "Publish under a topic of `verkehrspuls sensor show`, or register "
+        "the sensor with this topic."
+    ),
+    "unknown-sensor": _("Register the sensor, or correct the keys in its topic."),
+    "unknown-output": _(
+        "Correct the payload's channel, or the installation's output and dates."
+    ),
+    "unknown-class": _("Rename the class in the payload, or map it."),
+    "class-not-in-scheme": _(
+        "Register the class scheme that has all classes of the sensor."
+    ),
+    "wrong-kind": _(
+        "Publish under the topic of the other kind, or correct the channel's quantity."
+    ),
+    "too-large": _("Send fewer intervals in a message."),
+    "unknown-format": _("Correct the sensor's payload_format."),
+    "no-mapping": _("Give the installation a mapping."),
+    "no-mapped-field": _("Correct the mapping: it names fields as the payload does."),
+    "no-decoded-object": _("Set up a codec for the device at the network server."),
+    "simulated": _("Nothing: it is no reading. Let the device itself send one."),
+    "not-to-be-stored": _(
+        "Map another metric, or let the device send it without is_transient."
+    ),
+    "not-meant": _(
+        "Register the device, or correct `only` in the profiles of the topic's sensors."
+    ),
+    "retained": _(
+        "Let the payload contain its time (`times` in the profile), or let the "
+        "sensor publish without retain."
+    ),
+    "no-birth": _("Let the device send its birth again."),
+    "no-time": _(
+        "Name the time's field in the profile (`times`), or let that of receipt "
+        "stand in (`receipt_time`)."
+    ),
+    "not-a-time": _("Correct `times` in the sensor's profile, or the device's clock."),
+    "not-a-number": _("Correct the mapping, or allow text_numbers in the profile."),
+    "unknown-unit": _("Correct the unit in the mapping."),
+    "out-of-range": _("Correct unit or factor in the mapping, or repair the device."),
+    "too-old": _("Set the device's clock."),
+    "too-new": _(
+        "Set the device's clock and its time zone; times are UTC or have an offset."
+    ),
 }
 #: Advice if the payload itself is invalid.
-PAYLOAD_ADVICE: Final = (
+PAYLOAD_ADVICE: Final = _(
     "Compare the payload with docs/reference/topics-and-payloads.md."
 )
 
@@ -201,7 +213,7 @@ def explained(error: Exception) -> Detail:
 @lru_cache(maxsize=1000)  # a faulty device repeats the same error
 def _explained(error: str) -> Detail:
     where, text, values = wording.explain(error)
-    detail = Detail.of(text, *map(_translatable, values))
+    detail = Detail.of(text, *(_translatable(str(each)) for each in values))
     return Detail.of("{}: {}", where, detail) if where else detail
 
 

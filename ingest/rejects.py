@@ -6,9 +6,11 @@ message is replayed twice, even if the process is killed. A message that is reje
 again stays, with the reason of the last attempt.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -19,8 +21,12 @@ from ingest.formats import formats
 from ingest.store import Again, NotNew
 from ingest.write import BAD_ROWS, COMMAND_RETRY_S, Writer
 from verkehrspuls.access import audit
+from verkehrspuls.errors import Unavailable
 from verkehrspuls.settings import Settings
-from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.storage.roles import require_login
+
+log = logging.getLogger(__name__)
 
 #: The ledger's slot for replays; workers have 0 to 99, imports 100.
 REPLAY_SLOT: Final = 101
@@ -58,32 +64,73 @@ class _NotThere(Exception):
 
 
 def replay(settings: Settings, choice: Choice) -> Counter[str]:
-    """Replay the messages of a choice, the oldest first.
+    """Replay the messages of a choice for the operator, the oldest first.
 
     Return how many `messages` were tried, became `used` or were `rejected` again, how
     many cannot be replayed because they were `cut` when kept, and the ledger's sums of
     readings.
     """
-    ingest = settings.ingest.model_copy(update={"slot": REPLAY_SLOT})
     url = settings.database.url.get_secret_value()
-    known = formats()
-    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_RETRY_S, formats=known)
+    with closing(_writer(url, settings)) as writer:
+        writer.with_retry(lambda c: _note(c, choice))
+        return _replay_all(writer, settings, choice)
+
+
+def replay_asked(settings: Settings, connection: Connection) -> bool:
+    """Do the next replay that was asked for; return whether there was one.
+
+    The connection is ingest's; what it came to is stored with the question.
+    """
+    asked = execute(connection, "next_replay").fetchone()
+    connection.commit()
+    if asked is None:
+        return False
+    choice = Choice(asked["municipality"], asked["sensor"])
+    ended: dict[str, object] = dict.fromkeys(_TOLD, 0) | {"failed": ""}
+    try:
+        url = settings.database.login("ingest")
+        with closing(_writer(url, settings, check=_require)) as writer:
+            sums = _replay_all(writer, settings, choice)
+        ended |= {name: sums[name] for name in _TOLD}
+    except Unavailable:  # it is tried again
+        raise
+    except Exception as error:
+        log.exception("replay_failed", extra={"sensor": asked["sensor"]})
+        ended["failed"] = type(error).__name__
+    execute(connection, "end_replay", replay_id=asked["replay_id"], **ended)
+    connection.commit()
+    return True
+
+
+#: sums that are told to whoever asked
+_TOLD: Final = ("messages", "used", "rejected", "cut")
+_require: Final = partial(require_login, part="ingest")
+
+
+def _writer(
+    url: str, settings: Settings, check: Callable[[Connection], None] = lambda _: None
+) -> Writer:
+    ingest = settings.ingest.model_copy(update={"slot": REPLAY_SLOT})
+    return Writer(
+        url,
+        ingest,
+        pause=_sleep,
+        at_most_s=COMMAND_RETRY_S,
+        formats=formats(),
+        check=check,
+    )
+
+
+def _replay_all(writer: Writer, settings: Settings, choice: Choice) -> Counter[str]:
     now = datetime.now(UTC)
     sums: Counter[str] = Counter()
-    try:
-        registry = writer.registry()
-        writer.with_retry(lambda c: _note(c, choice))
-
-        def again(page: list[Rejected]) -> Counter[str]:
-            limits = Limits.at(now, settings.ingest)
-            return _replay(writer, page, Collector(registry, known, limits), now)
-
-        for page in _pages(writer, choice, until=now):
-            sums.update(again(page))
-        writer.note_newest()
-        sums["cut"] = writer.with_retry(lambda c: _count_cut(c, choice))
-    finally:
-        writer.close()
+    registry = writer.registry()
+    for page in _pages(writer, choice, until=now):
+        limits = Limits.at(now, settings.ingest)
+        collector = Collector(registry, writer.formats, limits)
+        sums.update(_replay(writer, page, collector, now))
+    writer.note_newest()
+    sums["cut"] = writer.with_retry(lambda c: _count_cut(c, choice))
     return sums
 
 
@@ -138,7 +185,7 @@ def _mark(page: list[Rejected]) -> Callable[[Connection, Batch], None]:
         """Mark for each message whether it was used completely."""
         problems = {id(reject.message): reject for reject in batch.rejects}
         found: list[Reject | None] = [problems.get(id(m)) for m in batch.messages]
-        marked = execute(
+        marked = one(
             connection,
             "mark_replayed",
             ids=[rejected.rejected_message_id for rejected in page],
@@ -146,9 +193,9 @@ def _mark(page: list[Rejected]) -> Callable[[Connection, Batch], None]:
             reasons=[reject.reason if reject else None for reject in found],
             details=[reject.detail.text if reject else None for reject in found],
             values=[reject.detail.stored() if reject else None for reject in found],
-        )
+        )["marked"]
         # replayed by an attempt whose answer was lost, or dropped by retention
-        if marked.rowcount != len(page):
+        if marked != len(page):
             raise _NotThere
 
     return mark

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
+from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.matcher import MQTTMatcher
 
 from ingest.formats import Formats, foreign_formats
@@ -120,6 +121,8 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         #: foreign sensors by exact topics, and by filters
         self._foreign: tuple[dict[str, Sensors], MQTTMatcher] | None = None
         self._remembered: dict[str, Sensors] = {}
+        #: municipalities by the topics beside those of their sensors
+        self._owners: MQTTMatcher | None = None
         self._senders: dict[str, tuple[Topic | None, Sensors]] = {}
 
     def senders(self, topic: str) -> tuple[Topic | None, Sensors]:
@@ -157,6 +160,28 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         self._remembered[topic] = found
         return found
 
+    def owner(self, topic: str) -> str | None:
+        """Find the only municipality beside whose foreign topics one lies."""
+        if self._owners is None:
+            self._owners = self._by_owner()
+        if len(topic) > MAX_TOPIC_LENGTH:
+            return None
+        matches = self._owners.iter_match(topic)  # type: ignore[no-untyped-call]  # paho's
+        found = {town for towns in matches for town in towns}
+        return found.pop() if len(found) == 1 else None
+
+    def _by_owner(self) -> MQTTMatcher:
+        towns: dict[str, set[str]] = {}
+        levels = _device_levels()
+        for key, sensor in self.items():
+            if sensor.topic:
+                place = _any_device(sensor.topic, levels.get(sensor.payload_format))
+                towns.setdefault(place, set()).add(key[0])
+        matcher = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho's
+        for place, found in towns.items():
+            matcher[place] = found
+        return matcher
+
     def _sort(self) -> tuple[dict[str, Sensors], MQTTMatcher]:
         by_topic: dict[str, Sensors] = {}
         for sensor in self.values():
@@ -184,13 +209,23 @@ def beside(registry: Registry) -> set[str]:
     Messages there without a sensor come from devices that are registered under a wrong
     topic, or not at all.
     """
-    known = foreign_formats()
-    levels = {name: one.device_levels for name, one in known.items()}
+    levels = _device_levels()
     return {
         _any_device(sensor.topic, levels.get(sensor.payload_format))
         for sensor in registry.values()
         if sensor.topic
     }
+
+
+def is_beside(topic: str, other: str, payload_format: str) -> bool:
+    """Return whether a topic differs from that of a sensor by the device only."""
+    place = _any_device(other, _device_levels().get(payload_format))
+    return bool(topic_matches_sub(place, topic))
+
+
+def _device_levels() -> dict[str, Collection[int] | None]:
+    """Return at which levels of their topics the formats name the device."""
+    return {name: one.device_levels for name, one in foreign_formats().items()}
 
 
 def _any_device(topic: str, levels: Collection[int] | None) -> str:

@@ -319,6 +319,7 @@ def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
         "readings_rejected": reject.readings,
         "retained": message.retained,
         "first_received_at": message.first_received_at,
+        "municipality": reject.municipality,
     }
 
 
@@ -349,6 +350,8 @@ def _status_rows(batch: Batch) -> list[dict[str, Any]]:
             "state": status.state,
             "since": status.time or received_at,
             "battery_pct": status.battery_pct,
+            "signal_dbm": status.signal_dbm,
+            "temperature_c": status.temperature_c,
             "firmware": status.firmware,
             "undated": retained and status.time is None,
         }

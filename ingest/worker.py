@@ -10,7 +10,7 @@ The main thread runs the network. While one batch is written the next one is col
 and grows until the writer is free, so that batches are small under low load and large
 under high load. Only the writer thread uses the database. If a thread dies, the worker
 ends with its error, and its supervisor restarts it: a worker is never connected but
-idle.
+idle. Beside them a thread replays what engineers ask for (`ingest.asked`).
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from ingest import asked
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import Formats
@@ -180,6 +181,15 @@ class Worker:
         #: time of the last log entry about a sensor's clock, by sensor
         self._logged_ahead: dict[int, float] = {}
         self._rate = RateLimit(self._settings)
+        self._replays = threading.Thread(
+            target=asked.serve,
+            args=(settings,),
+            kwargs={"pause": self._stop.wait},
+            name="ingest.replays",
+            daemon=True,
+        )
+        #: not while a slot is drained
+        self._serves_replays = writer is None and drain_idle_s is None
 
     def stop(self) -> None:
         """Stop reading, write what was received, acknowledge, disconnect."""
@@ -202,6 +212,8 @@ class Worker:
             target=self._collect_all, name="ingest.collector", daemon=True
         )
         collector.start()
+        if self._serves_replays:
+            self._replays.start()
         reported, readings = time.monotonic(), 0
         try:
             while not self._stop.is_set() and writer.is_alive() and not self._failure:
@@ -228,6 +240,9 @@ class Worker:
             if not writer.is_alive():
                 collector.join(2 * THREAD_WAIT_S)
                 self._writer.close()
+            self._stop.set()
+            if self._serves_replays:
+                self._replays.join(THREAD_WAIT_S)
         if self._failure is not None:
             raise self._failure
 

@@ -77,7 +77,8 @@ class Writer:
         """
         self._url = url
         self._settings = settings
-        self._formats = formats or Formats()
+        #: with what they remember
+        self.formats = formats or Formats()
         self._pause = pause
         self._at_most_s = at_most_s
         self._check = check
@@ -174,7 +175,7 @@ class Writer:
         """Read the registry, and what others have stored of the formats' memories."""
 
         def read(connection: Connection) -> Registry:
-            registry = read_registry(connection, self._formats)
+            registry = read_registry(connection, self.formats)
             connection.commit()
             return registry
 
@@ -322,7 +323,7 @@ class Writer:
             again=again,
             attempt=attempt,
             overlaps=self._overlaps,
-            formats=self._formats,
+            formats=self.formats,
         )
         # known readings come in runs: after a reconnect, in a replay
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES

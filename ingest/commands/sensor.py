@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from verkehrspuls.cli import database, output, periods
+from verkehrspuls.cli import database, output, periods, registering
 from verkehrspuls.cli.keys import parse_key
-from verkehrspuls.cli.options import Json, SensorName
+from verkehrspuls.cli.options import Json, OfMunicipality, SensorName
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -170,6 +170,125 @@ def try_message(
         )
     if problem:
         raise FoundProblems(count=max(1, problem.readings))
+
+
+@app.command("unknown")
+def list_unknown(municipality: OfMunicipality = None, as_json: Json = False) -> None:
+    """List unknown sensors: what sent in the last seven days without being registered.
+
+    With a municipality also what they may be.
+    """
+    from datetime import UTC, datetime
+
+    from ingest import adopt
+    from verkehrspuls.registry import unknown
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve().ingest
+    now = datetime.now(UTC)
+    with database.connection(municipality) as connection:
+        if municipality is None:
+            listed = unknown.unknown_sensors(connection, None, now=now)
+            rows = [asdict(one) | {"guesses": None} for one in listed]
+        else:
+            rows = [
+                asdict(one) | {"guesses": [guess.key for guess in guesses]}
+                for _, one, _, guesses in adopt.find(
+                    connection, settings, municipality, now=now
+                )
+            ]
+    output.show_list(
+        rows,
+        ("municipality", "sender", "messages", "first_at", "last_at", "guesses"),
+        as_json=as_json,
+        shown=lambda row: {**row, "guesses": ", ".join(row["guesses"] or ())},
+    )
+
+
+@app.command("adopt")
+def adopt_sensor(
+    sender: Annotated[str, typer.Argument(help="Its topic; see `sensor unknown`.")],
+    site: Annotated[
+        str,
+        typer.Option(help="Site where it is installed, as municipality/site."),
+    ],
+    guess: Annotated[
+        str, typer.Option(help="What it is; see `sensor unknown`. [default: the first]")
+    ] = "",
+    key: Annotated[str, typer.Option(help="Key of the sensor.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the sensor.")] = "",
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="An id that its topic does not say, as name=value."),
+    ] = None,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output", help="Channel of an output, as output=channel. [default: new]"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Register an unknown sensor, and replay what it had sent into its series."""
+    from datetime import UTC, datetime
+
+    from ingest import adopt
+    from ingest.rejects import Choice, replay
+    from verkehrspuls.errors import UnknownKey
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve()
+    municipality, site_key = parse_key(site, kind="site")
+    with database.connection(municipality, settings=settings) as connection:
+        found = adopt.find(
+            connection, settings.ingest, municipality, sender, now=datetime.now(UTC)
+        )
+        if not found:
+            raise UnknownKey(kind="unknown sensor", key=sender)
+        adoption = adopt.plan(
+            found[0],
+            site=site_key,
+            guess=guess,
+            key=key,
+            name=name,
+            ids=registering.pairs(ids, "--id"),
+            channels=registering.pairs(channels, "--output"),
+        )
+        changes = adopt.register(connection, municipality, adoption)
+        connection.commit()
+    sums = replay(settings, Choice(municipality, adoption.key))
+    if as_json:
+        entries = [change.summary() for change in changes]
+        output.show_json({"sensor": adoption.key, "changes": entries, **sums})
+        return
+    output.print_note(
+        f"{municipality}/{adoption.key} is registered; {sums['used']} of "
+        f"{sums['messages']} messages that it had sent are used."
+    )
+
+
+@app.command("check")
+def check_sensor(sensor: SensorName, as_json: Json = False) -> None:
+    """Show the checklist of a sensor that is brought into service.
+
+    Exits with 4 if a point is to be mended.
+    """
+    from datetime import UTC, datetime
+
+    from verkehrspuls.errors import FoundProblems
+    from verkehrspuls.registry import checklist
+
+    with database.connection() as connection:
+        found = checklist.read_checklist(
+            connection, *parse_key(sensor, kind="sensor"), now=datetime.now(UTC)
+        )
+    output.show_list(
+        [one._asdict() | {"found": str(one.found)} for one in found.points],
+        ("name", "state", "found"),
+        as_json=as_json,
+    )
+    if failed := sum(one.state == "failed" for one in found.points):
+        raise FoundProblems(count=failed)
 
 
 def _json(value: object) -> str:

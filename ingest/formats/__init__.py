@@ -23,7 +23,7 @@ from ingest.sequence import Numbered
 from verkehrspuls.wire import Ambiguous, StatusMessage
 
 if TYPE_CHECKING:
-    from ingest.formats.record import DecodeForeign, Format, Memory
+    from ingest.formats.record import DecodeForeign, Format, Memory, Network
     from ingest.formats.record import Stateful as How
 
 #: Name of our own format.
@@ -145,6 +145,12 @@ def names() -> list[str]:
     return [NATIVE, *foreign_formats()]
 
 
+def networks() -> dict[str, "Network"]:
+    """Return the network servers of LoRaWAN devices by the names of their formats."""
+    found = foreign_formats().items()
+    return {name: one.network for name, one in found if one.network is not None}
+
+
 class Formats:
     """Decoders of all formats, with the memories of the stateful ones.
 
@@ -193,4 +199,5 @@ __all__: Final = [
     "formats",
     "modules",
     "names",
+    "networks",
 ]

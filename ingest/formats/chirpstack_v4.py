@@ -15,6 +15,7 @@ other events (`join`, `status`, `log`, …) are counted and ignored.
   A frame without data for the application is counted and ignored.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,7 +23,15 @@ import msgspec
 
 from ingest.formats import NETWORK
 from ingest.formats.network import best_reception, heard_at
-from ingest.formats.record import Format, Record, flatten, read_json, stamp, usable
+from ingest.formats.record import (
+    Format,
+    Network,
+    Record,
+    flatten,
+    read_json,
+    stamp,
+    usable,
+)
 from ingest.reasons import Unusable
 
 EXAMPLES: Final = (
@@ -99,4 +108,42 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     ]
 
 
-FORMATS: Final = (Format(name="chirpstack-v4", decode=decode, device_levels=(3,)),)
+def _payload(
+    *, ids: Mapping[str, str], fields: Mapping[str, Any], port: int, time: datetime
+) -> bytes:
+    at = time.isoformat()
+    return msgspec.json.encode(
+        {
+            "time": at,
+            "deviceInfo": {"devEui": ids["dev_eui"]},
+            "fCnt": 1207,
+            "fPort": port,
+            "data": "AQ==",
+            "object": fields,
+            "rxInfo": [{"gwTime": at, "rssi": -92, "snr": 7.5}],
+        }
+    )
+
+
+def _opened(payload: bytes) -> tuple[Mapping[str, Any], int]:
+    try:
+        uplink = read_json(_uplink, payload)
+    except Unusable:
+        return {}, 0
+    return uplink.object or {}, uplink.f_port
+
+
+FORMATS: Final = (
+    Format(
+        name="chirpstack-v4",
+        decode=decode,
+        device_levels=(3,),
+        network=Network(
+            topic="application/+/device/{dev_eui}/event/+",
+            uplink_topic="application/1/device/{dev_eui}/event/up",
+            fields="object",
+            payload=_payload,
+            opened=_opened,
+        ),
+    ),
+)

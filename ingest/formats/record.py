@@ -126,6 +126,24 @@ class Stateful:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How a network server of LoRaWAN devices publishes their uplinks."""
+
+    #: topic filter of a device, with places for its ids
+    topic: str
+    #: topic of one uplink
+    uplink_topic: str
+    #: path of what the codec of the device returns
+    fields: str
+    #: make the payload of an uplink: of a device's `ids` by name, the `fields` that its
+    #: codec returns, the `port`, and the `time` at a gateway
+    payload: Callable[..., bytes]
+    #: return what the codec returned in an uplink's payload, and the port; nothing of
+    #: what is none
+    opened: Callable[[bytes], tuple[Mapping[str, Any], int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """A foreign payload format, by the name that the registry uses."""
 
@@ -134,6 +152,8 @@ class Format:
     decode: DecodeForeign | Stateful
     #: levels of the topic that name the device, if the format fixes its topics
     device_levels: tuple[int, ...] | None = None
+    #: if it is that of a network server
+    network: Network | None = None
 
 
 def records_of_parts(

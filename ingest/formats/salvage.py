@@ -82,7 +82,7 @@ _VALUE: Final[Any] = float | None
 #: Optional fields of an object, and of its counts.
 _OPTIONAL_HEAD: Final = ("seq", "observed_s", "ambiguous")
 _OPTIONAL: Final = ("speed_kmh", "speed_histogram", "occupancy")
-_STATUS_OPTIONAL: Final = ("battery_pct",)
+_STATUS_OPTIONAL: Final = ("battery_pct", "signal_dbm", "temperature_c")
 _status_types: Final = get_type_hints(StatusMessage, include_extras=True)
 _MAX_ENTRIES: Final = 256
 #: A string, or a non-finite number, which JSON does not allow.

@@ -18,6 +18,7 @@ kinds (`join`, `down/…`, `service/…`, `location/…`) are counted and ignore
   repeated. If that matters, let it use a webhook as well.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +26,15 @@ import msgspec
 
 from ingest.formats import NETWORK
 from ingest.formats.network import best_reception, heard_at
-from ingest.formats.record import Format, Record, flatten, read_json, stamp, usable
+from ingest.formats.record import (
+    Format,
+    Network,
+    Record,
+    flatten,
+    read_json,
+    stamp,
+    usable,
+)
 from ingest.reasons import Unusable
 from verkehrspuls.text import mark as _
 
@@ -140,4 +149,45 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     ]
 
 
-FORMATS: Final = (Format(name="ttn-v3", decode=decode, device_levels=(3,)),)
+def _payload(
+    *, ids: Mapping[str, str], fields: Mapping[str, Any], port: int, time: datetime
+) -> bytes:
+    at = time.isoformat()
+    return msgspec.json.encode(
+        {
+            "end_device_ids": {"device_id": ids["device_id"]},
+            "received_at": at,
+            "uplink_message": {
+                "f_port": port,
+                "f_cnt": 1207,
+                "frm_payload": "AQ==",
+                "decoded_payload": fields,
+                "rx_metadata": [{"time": at, "rssi": -92, "snr": 7.5}],
+                "received_at": at,
+            },
+        }
+    )
+
+
+def _opened(payload: bytes) -> tuple[Mapping[str, Any], int]:
+    try:
+        uplink = read_json(_uplink, payload).uplink_message or UplinkMessage()
+    except Unusable:
+        return {}, 0
+    return uplink.decoded_payload or {}, uplink.f_port
+
+
+FORMATS: Final = (
+    Format(
+        name="ttn-v3",
+        decode=decode,
+        device_levels=(3,),
+        network=Network(
+            topic="v3/+/devices/{device_id}/+",
+            uplink_topic="v3/stadt@ttn/devices/{device_id}/up",
+            fields="decoded_payload",
+            payload=_payload,
+            opened=_opened,
+        ),
+    ),
+)
