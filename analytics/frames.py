@@ -33,6 +33,7 @@ _SHARES: Final = ("observed", "normalised", "imputed", "excluded")
 _USUAL: Final[Schema] = {"usual": _F32, "usual_spread": _F32}
 _WHERE: Final[Schema] = {
     "municipality_id": _I32,
+    "audience": _I32,
     "site_id": _I32,
     "sensor_id": _I32,
     "road": _TEXT,
@@ -60,6 +61,13 @@ INSTALLED: Final[Schema] = {
 }
 #: The same, with the sensor's class scheme.
 INSTALLATIONS: Final[Schema] = {**INSTALLED, "class_scheme": _TEXT}
+#: What the counts of a channel are multiplied with, and when.
+CALIBRATIONS: Final[Schema] = {
+    "channel_id": _I32,
+    "since": TIME,
+    "until": TIME,
+    "factor": _F64,
+}
 #: Count readings as stored, and the quantity of their channel.
 COUNT_READINGS: Final[Schema] = {
     **INTERVALS,
@@ -102,7 +110,12 @@ BIN_VOLUMES: Final[Schema] = {
 }
 STORED_VOLUMES: Final[Schema] = {**VOLUMES, **_USUAL}
 #: Channels of a town with site and quantity.
-PLACES: Final[Schema] = {"channel_id": _I32, "site_id": _I32, "quantity": _TEXT}
+PLACES: Final[Schema] = {
+    "channel_id": _I32,
+    "site_id": _I32,
+    "quantity": _TEXT,
+    "audience": _I32,
+}
 #: Their hours with usual volumes.
 USUAL_HOURS: Final[Schema] = {
     **PLACES,
@@ -191,6 +204,15 @@ HITS: Final[Schema] = {
     "reason": _TEXT,
 }
 CASES: Final[Schema] = {**HITS, "detector": _TEXT}
+#: Devices with a channel each, what is wrong with them, and since when it is looked at.
+DEVICES: Final[Schema] = {
+    "channel_id": _I32,
+    "began": TIME,
+    "ended": TIME,
+    "problems": pl.List(_TEXT),
+    "ahead_min": _F64,
+    "battery_pct": _F64,
+}
 # cases
 #: Members of cases as stored, with the state of their case.
 STORED_CASES: Final[Schema] = {

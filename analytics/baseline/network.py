@@ -11,6 +11,8 @@ from typing import Final
 
 import polars as pl
 
+from analytics import audiences
+
 #: Other sites required for a ratio, and the weight in sites that draws it to one [I].
 MIN_SITES: Final = 4
 SHRINKAGE_SITES: Final = 4
@@ -24,8 +26,8 @@ def with_expected(
 ) -> pl.DataFrame:
     """Add `expected` (vehicles) to hours or days of the channels of a town.
 
-    Rows have `site_id`, `quantity`, `observed` and `usual` (vehicles), and the column
-    `when` with their time.
+    Rows have `site_id`, `audience`, `quantity`, `observed` and `usual` (vehicles), and
+    the column `when` with their time.
 
     expected = usual · exp(r), with r = x · n / (n + SHRINKAGE_SITES), within
     ± ln(1 + MAX_CHANGE). x is the median over the n other sites of the town with the
@@ -35,7 +37,16 @@ def with_expected(
 
     With fewer than MIN_SITES other sites, for example because they have not reported
     yet, r is that of one `step` earlier; without a step, or a ratio then, it is 0.
+
+    Other sites are those that all see who see the site (`audience`).
     """
+    return audiences.apart(rows, lambda seen: _with_expected(seen, when, step))
+
+
+def _with_expected(
+    rows: pl.DataFrame, when: str, step: timedelta | None
+) -> pl.DataFrame:
+    """Add `expected` to rows of sites that all see who see one of them."""
     key = ["site_id", "quantity", when]
     others = _of_others(rows, when)
     found = rows.join(others, on=key, how="left")

@@ -28,6 +28,8 @@ MAX_LINE_LENGTH: Final = 1000
 FIRST_WAIT: Final = timedelta(seconds=30)
 MAX_WAIT: Final = timedelta(hours=2)
 
+#: Reasons of cases that are about a device, not about the street.
+OF_DEVICES: Final = ("silent", "device-clock", "device-battery")
 #: What became of a case, by kind of event.
 KINDS: Final = states.KINDS | {"opened": mark("new")}
 

@@ -235,7 +235,14 @@ def _put(
     comment: str,
 ) -> int:
     case = stands.anomaly_case_id
-    execute(connection, "decide_case", anomaly_case_id=case, state=state, effect=effect)
+    execute(
+        connection,
+        "decide_case",
+        anomaly_case_id=case,
+        state=state,
+        effect=effect,
+        undoes=kind == "undone",
+    )
     _note(connection, case, kind, who, comment)
     was_excluded = excludes(stands.state, stands.effect)
     if state == SUSPECTED or excludes(state, effect) != was_excluded:

@@ -2,7 +2,8 @@
 
 Finished quarter-hours, hours of air and noise, gaps, and whether a counter is stuck are
 judged with the claim that computes them, so seconds after a reading came. Right after
-it the hours of a town are held against each other; whole days once they ended.
+it the hours of a town are held against each other; whole days once they ended; devices
+once an hour.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from analytics.frames import check
 from verkehrspuls.quantities import COUNTED
 
 #: What is judged, each as a function of the record of a detector.
-Stage = Literal["hours", "town", "quarters", "values", "gaps", "days"]
+Stage = Literal["hours", "town", "quarters", "values", "gaps", "days", "devices"]
 #: Judged again around a stale hour: the beginning of what it may belong to, hours that
 #: were still running, and what is compared with it afterwards.
 JUDGED_AGAIN: Final = timedelta(hours=24)
@@ -30,7 +31,7 @@ TIME_BEFORE: Final = timedelta(hours=24)
 _HOUR: Final = timedelta(hours=1)
 _QUARTER: Final = timedelta(minutes=15)
 #: Judged over other times than the windows of a claim.
-_OTHERWISE: Final[tuple[Stage, ...]] = ("town", "gaps", "days")
+_OTHERWISE: Final[tuple[Stage, ...]] = ("town", "gaps", "days", "devices")
 
 
 def codes_of(stage: Stage) -> list[str]:
@@ -172,6 +173,29 @@ def judge_days(
     What is called a shift of level is not called a drift, too.
     """
     return _judged(_found("days", Days(counts, values, pairs)), spans, stored)
+
+
+def judge_devices(
+    devices: pl.DataFrame, stored: pl.DataFrame, *, since: datetime
+) -> tuple[list[members.Judgement], list[int]]:
+    """Judge DEVICES as they are now; also return the decided cases that go on.
+
+    What was found `since` a time and is found again goes on from its beginning. What
+    is not found any more stays as it was: it was so.
+    """
+    judged, decided = [], []
+    for code, hits in _found("devices", check(devices, frames.DEVICES)).items():
+        mine = stored.filter(pl.col("detector") == code, pl.col("ended") >= since)
+        last = mine.sort("ended").unique("channel_id", keep="last")
+        again = hits.drop("began").join(last.drop("ended"), on="channel_id")
+        settled = again.filter(pl.col("state") != members.UNDECIDED)
+        decided += settled["case_member_id"].to_list()
+        goes_on = again.filter(pl.col("state") == members.UNDECIDED)
+        fresh = hits.join(again, on="channel_id", how="anti")
+        found = pl.concat([fresh, goes_on.select(fresh.columns)])
+        cases = members.group(found, code)
+        judged.append(members.Judgement(cases, []))
+    return judged, decided
 
 
 def _found(stage: Stage, *judged: pl.DataFrame | Days) -> dict[str, pl.DataFrame]:

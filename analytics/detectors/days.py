@@ -2,14 +2,16 @@
 
 x = ln((observed + 1) / (usual + 1)) of the hours of a day whose usual volume is known;
 a day is judged from 20 such hours on. The network ratio of a day is the median of x
-over the channels of the municipality that count the same (4 at least, else 0): rain,
-holidays and a strike move all of them, a fault moves one. `net` is x without it.
+over the channels of the municipality that count the same (4 at least, else 0), of sites
+that all see who see the channel's: rain, holidays and a strike move all of them, a
+fault moves one. `net` is x without it.
 """
 
 from typing import Final
 
 import polars as pl
 
+from analytics import audiences
 from analytics.frames import CHANNEL_DAYS, HITS, check
 from analytics.local_time import day_bounds
 
@@ -30,11 +32,14 @@ def judged(days: pl.DataFrame) -> pl.DataFrame:
     network = pl.when(pl.len().over(town) >= MIN_NETWORK_CHANNELS).then(
         pl.col("x").median().over(town)
     )
-    return (
+    net = pl.col("x") - network.fill_null(0.0)
+    known = (
         check(days, CHANNEL_DAYS)
         .filter(pl.col("hours") >= MIN_HOURS)
         .with_columns(x, prior=pl.col("quantity").replace_strict(PRIOR_SPREAD))
-        .with_columns(net=pl.col("x") - network.fill_null(0.0))
+    )
+    return (
+        audiences.apart(known, lambda seen: seen.with_columns(net=net))
         .join(day_bounds(days), on=["time_zone", "day"])
         .sort("channel_id", "day")
     )

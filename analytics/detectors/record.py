@@ -86,6 +86,8 @@ class Detector:
     gaps: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame] | None = None
     #: local days that ended
     days: Callable[[Days], pl.DataFrame] | None = None
+    #: devices (DEVICES), as they are now
+    devices: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
     #: What its hits can share a case with: hits of the same family. By default traffic
     #: for counting channels, environment for all others.

@@ -33,6 +33,11 @@ INTERVALS_MISSED: Final = 3
 AHEAD_S: Final = 60
 
 
+def bound_s(interval_s: int) -> int:
+    """Return how long a sensor may be silent, in seconds."""
+    return max(interval_s * INTERVALS_MISSED, MIN_SILENCE_S)
+
+
 def gaps(intervals: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
     """Find HITS between the readings (INTERVALS) of each channel."""
     between = (
@@ -82,7 +87,7 @@ def _end() -> pl.Expr:
 
 def _hits(between: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
     length_s = (pl.col("ended") - pl.col("began")).dt.total_seconds()
-    bound_s = pl.max_horizontal(
+    longest_s = pl.max_horizontal(
         pl.col("interval_s") * INTERVALS_MISSED, pl.lit(MIN_SILENCE_S)
     )
     return check(
@@ -92,7 +97,7 @@ def _hits(between: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
             began=pl.max_horizontal("began", "since"),
             ended=pl.min_horizontal("ended", "until"),
         )
-        .filter(length_s > bound_s)
+        .filter(length_s > longest_s)
         .with_columns(
             observed=pl.lit(None, pl.Float64),
             usual=pl.lit(None, pl.Float64),

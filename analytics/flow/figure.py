@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Unpack
 
 import polars as pl
 
-from analytics.quality.passport import Passport
+from analytics.quality.passport import Passport, Touching
 from verkehrspuls.text import mark, translate
 
 #: Reasons for a missing value. `{have}` and `{need}` are numbers, `{months}` are names,
@@ -157,15 +157,13 @@ def ratio(
     return Figure(name=name, unit=unit, passport=passport, value=over / under)
 
 
-def touched_by(
-    result: Result, *, cases: tuple[int, ...], ambiguous_hours: tuple[datetime, ...]
-) -> Result:
-    """Add to each passport what affects the period: open cases, ambiguous hours."""
-    if not cases and not ambiguous_hours:
+def touched_by(result: Result, **touching: Unpack[Touching]) -> Result:
+    """Add to each passport what touches the period."""
+    if not any(touching.values()):
         return result
 
     def with_touching(passport: Passport) -> Passport:
-        return replace(passport, cases=cases, ambiguous_hours=ambiguous_hours)
+        return replace(passport, **touching)
 
     return Result(
         tuple(replace(f, passport=with_touching(f.passport)) for f in result.figures),

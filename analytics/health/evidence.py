@@ -1,13 +1,13 @@
 """Evidence: the inputs of the health tests, cut into periods of channels."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import polars as pl
 
-from analytics import frames
+from analytics import audiences, frames
 from analytics.frames import HEALTH_TOTALS, check
 from analytics.local_time import day_bounds, with_local
 from analytics.quality.gaps import Tolerance
@@ -43,6 +43,15 @@ class Evidence:
     totals: pl.DataFrame = field(default_factory=lambda: frames.empty(HEALTH_TOTALS))
     #: the acceptable gaps within an hour
     gaps: Tolerance = field(default_factory=Tolerance)
+
+    def apart(self) -> Iterator["Evidence"]:
+        """Yield the evidence of each audience, with siblings that all of it see."""
+        for rank in audiences.ranks(self.periods):
+            yield replace(
+                self,
+                periods=self.periods.filter(audiences.rank() == rank),
+                siblings=self.siblings.filter(audiences.rank() <= rank),
+            )
 
 
 def periods(
@@ -97,7 +106,8 @@ def periods(
         .agg(
             # on a day on which sensors were swapped: the one that stayed
             pl.col(
-                *("ended", "day", "municipality_id", "site_id", "sensor_id"),
+                *("ended", "day", "municipality_id", "audience"),
+                *("site_id", "sensor_id"),
                 *("road", "latitude", "longitude", "quantity", "direction"),
                 *("complete", "due"),
             ).last(),

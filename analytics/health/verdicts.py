@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics import health
+from analytics import frames, health
 from analytics.frames import VERDICTS, check
 from analytics.health.evidence import Evidence, counted
 from analytics.health.levels import attribute
@@ -17,6 +17,7 @@ from verkehrspuls.text import mark
 
 METHOD: Final = "health-2"
 GOOD: Final = "good"
+_KEY: Final = ("channel_id", "began")
 
 
 @cache
@@ -50,8 +51,12 @@ def words() -> dict[str, str]:
 
 def judge(evidence: Evidence, limits: Health) -> pl.DataFrame:
     """Return VERDICTS, one per period: the first failed test, or `good`."""
+    found = [_judge(of_audience, limits) for of_audience in evidence.apart()]
+    return pl.concat([frames.empty(VERDICTS), *found]).sort(_KEY)
+
+
+def _judge(evidence: Evidence, limits: Health) -> pl.DataFrame:
     left, found = evidence.periods.select("channel_id", "began", "day", "complete"), []
-    key = ["channel_id", "began"]
     of_counts = evidence.siblings.filter(counted())
     for test in ordered_tests().values():
         failed = test.find(evidence, limits)
@@ -61,12 +66,12 @@ def judge(evidence: Evidence, limits: Health) -> pl.DataFrame:
         named = attribute(failed, siblings, test.levels).with_columns(
             verdict=pl.lit(test.name)
         )
-        found.append(check(named.join(left, on=key), VERDICTS))
-        left = left.join(failed, on=key, how="anti")
+        found.append(check(named.join(left, on=_KEY), VERDICTS))
+        left = left.join(failed, on=_KEY, how="anti")
     good = left.with_columns(
         verdict=pl.lit(GOOD),
         value=pl.lit(None, pl.Float64),
         threshold=pl.lit(None, pl.Float64),
         level=pl.lit(None, pl.String),
     )
-    return pl.concat([*found, check(good, VERDICTS)]).sort(key)
+    return pl.concat([*found, check(good, VERDICTS)])

@@ -123,6 +123,7 @@ def _make(connection: Connection, settings: Alerts, *, now: datetime) -> None:
             now=now,
             rules=list(wanted),
             severities=list(wanted.values()),
+            always=list(alerts.OF_DEVICES) if settings.devices else [],
             destinations=alerts.destinations(settings),
             digest_min=settings.digest_min,
             newest_h=settings.newest_h,

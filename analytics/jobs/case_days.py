@@ -107,7 +107,11 @@ def _with_totals(
         return by_hours
     totals = long_intervals.channel_days(
         long,
-        store.frame("channels_of_channels", frames.CHANNELS, channels=channels),
+        store.frame(
+            "channels_of_channels",
+            {**frames.CHANNELS, **frames.PLACES},
+            channels=channels,
+        ),
         school_holidays(store),
     )
     day = ["channel_id", "day"]

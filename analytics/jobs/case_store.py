@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 import polars as pl
@@ -27,6 +28,13 @@ class _Changed:
     channel_id: int
     began: datetime
     ended: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed(_Changed):
+    """The span of a member of a case that has members of several audiences."""
+
+    anomaly_case_id: int
 
 
 class TownFailed(Exception):
@@ -71,6 +79,20 @@ def write(store: Store, judgements: Sequence[Judgement]) -> None:
         _regroup(store, changed)
 
 
+def part_mixed(store: Store) -> int:
+    """Part undecided cases of several audiences; return how many there were.
+
+    A site that became private leaves the case that it shared with public ones, so that
+    what the case says of itself tells nothing of it.
+    """
+    mixed = store.records(_Mixed, "mixed_members")
+    cases = [list(of_one) for _, of_one in groupby(mixed, _case_of)]
+    for members in cases:
+        with store.connection.transaction():
+            _regroup(store, members)
+    return len(cases)
+
+
 def stored(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
     """Read the STORED_CASES that touch SPANS."""
     return store.frame(
@@ -80,6 +102,10 @@ def stored(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
         since=spans["since"].to_list(),
         until=spans["until"].to_list(),
     )
+
+
+def _case_of(member: _Mixed) -> int:
+    return member.anomaly_case_id
 
 
 def _regroup(store: Store, changed: Sequence[_Changed]) -> None:

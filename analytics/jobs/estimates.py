@@ -1,6 +1,6 @@
 """Read the input of forecasts and imputation, and replace their results.
 
-Each transaction covers one municipality and kind of traffic; one worker has a
+Each transaction covers one municipality, kind of traffic and audience; one worker has a
 municipality at a time. The results depend only on committed data, so a worker that dies
 changes nothing.
 """
@@ -36,16 +36,13 @@ _KEY: Final = ("channel_id", "time", "gap_h")
 
 @dataclass(frozen=True, slots=True)
 class _Town:
-    """A municipality and a kind of traffic that is counted in it."""
+    """Channels of a municipality that count a kind of traffic, for one audience."""
 
     municipality_id: int
-    quantity: str
     place: Place
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The parameters of queries that name it."""
-        return {"municipality_id": self.municipality_id, "quantity": self.quantity}
+    channels: list[int]
+    #: all from which they are estimated: those that all see who see the channels
+    seen: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def impute_history(
     recent = _last_weeks(settings, now=now)
     changed = 0
     for town in _towns(store, municipality):
-        known = store.execute("known_of_town", **town.key).fetchone()
+        known = store.execute("known_of_town", channels=town.channels).fetchone()
         if known is None or known["since"] is None:
             continue
         zone = town.place.time_zone
@@ -145,7 +142,7 @@ def _towns(store: Store, municipality: str | None = None) -> Iterator[_Town]:
     ).fetchall()
     for row in rows:
         place = Place(row["time_zone"], row["state"])
-        yield _Town(row["municipality_id"], row["quantity"], place)
+        yield _Town(row["municipality_id"], place, row["channels"], row["seen"])
 
 
 def _forecast(
@@ -167,13 +164,13 @@ def _forecast(
             interval_s=interval_s,
             now=now,
             weeks=settings.estimate_weeks,
-        )
+        ).filter(pl.col("channel_id").is_in(town.channels))
         store.execute(
             "drop_forecasts",
             interval_s=interval_s,
             made_at=made_at,
             kept=KEPT_LEADS_S[interval_s],
-            **town.key,
+            channels=town.channels,
         )
         store.put("put_forecasts", found)
     return found.height
@@ -188,14 +185,19 @@ def _impute(store: Store, town: _Town, span: _Span, *, now: datetime) -> int:
         )
         found = impute(
             volumes,
-            store.frame("installations_of_town", frames.INSTALLED, **town.key),
+            store.frame(
+                "installations_of_town", frames.INSTALLED, channels=town.channels
+            ),
             town.place,
             since=span.since,
             until=span.until,
         ).filter(pl.col("time").is_between(span.judged, span.ended, closed="left"))
         stored = check(
             store.read(
-                "imputed_of_town", since=span.judged, until=span.ended, **town.key
+                "imputed_of_town",
+                since=span.judged,
+                until=span.ended,
+                channels=town.channels,
             ),
             {name: frames.IMPUTED_HOURS[name] for name in _KEY},
         )
@@ -215,7 +217,7 @@ def _mine(store: Store, town: _Town) -> bool:
 
 
 def _volumes(store: Store, town: _Town, **span: Any) -> pl.DataFrame:
-    found = store.read("volumes_of_town", **span, **town.key)
+    found = store.read("volumes_of_town", seen=town.seen, **span)
     return check(found, frames.BIN_VOLUMES)
 
 

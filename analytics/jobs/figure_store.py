@@ -13,6 +13,7 @@ from analytics.frames import check
 from analytics.jobs import case_days, case_hours, case_store, health_store, refresh
 from analytics.jobs.store import Store, school_holidays
 from analytics.volumes import overlaps
+from analytics.volumes.calibration import calibrated
 from verkehrspuls.quantities import COUNTED
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,10 @@ def _count_readings(
             _detailed(read, details), frames.HISTOGRAM_READINGS
         )
     found = _with_quantity(_detailed(found, details), chosen)
-    return frames.with_details(found, frames.COUNT_READINGS), histograms
+    sites = chosen["site_id"].unique().to_list()
+    factors = store.frame("calibrations", frames.CALIBRATIONS, sites=sites)
+    counts = frames.with_details(found, frames.COUNT_READINGS)
+    return calibrated(counts, factors), histograms
 
 
 def _environment_readings(

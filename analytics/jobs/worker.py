@@ -12,6 +12,7 @@ from analytics.cases import alerts
 from analytics.jobs import (
     alert_sender,
     case_days,
+    case_devices,
     case_hours,
     case_store,
     claims,
@@ -26,6 +27,8 @@ from verkehrspuls.storage.roles import require_login
 log = logging.getLogger(__name__)
 
 MAINTAIN_S = 86_400.0
+#: Interval between two looks at clocks and batteries.
+DEVICES_S = 3600.0
 MAX_RETRY_WAIT_S = 30.0
 #: A larger difference between clocks means that one is wrong, or was set.
 MAX_CLOCK_DIFFERENCE_S = 60.0
@@ -136,6 +139,7 @@ class Worker:
         while not self._stop.is_set():
             if self._is_due("maintain", MAINTAIN_S):
                 claims.maintain(store, self._settings, now=self._now(store))
+                case_store.part_mixed(store)
                 alert_sender.discard_unset(store.connection, self._all.alerts)
                 self._done("maintain")
             if self._process(store):
@@ -145,6 +149,8 @@ class Worker:
             now = self._now(store)
             if self._is_due("silence", self._settings.silence_s) and self._settled:
                 self._check_silence(store, now)
+            if self._is_due("devices", DEVICES_S) and self._settled:
+                self._check_devices(store, now)
             if self._judge_health(store):
                 continue
             self._estimate(store)
@@ -196,6 +202,15 @@ class Worker:
             if is_lost(error):
                 raise
             log.exception("silence_failed")
+
+    def _check_devices(self, store: Store, now: datetime) -> None:
+        self._done("devices")
+        try:
+            case_devices.check_devices(store, self._limits, now=now)
+        except Exception as error:
+            if is_lost(error):
+                raise
+            log.exception("devices_failed")
 
     def _judge_health(self, store: Store) -> bool:
         """Judge a week of due days; return whether more are due."""

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Final, TypedDict, Unpack
 
 import polars as pl
+
+from verkehrspuls.calibrations import Calibrated
 
 #: Origins of a figure's parts.
 SHARES: Final = ("observed", "normalised", "imputed", "excluded")
@@ -35,12 +37,22 @@ class Passport:
     suspected: float = 0.0
     #: hours (UTC) that a wall clock showed twice, whose readings may be of either pass
     ambiguous_hours: tuple[datetime, ...] = ()
+    #: factors that the counts were multiplied with
+    calibrations: tuple[Calibrated, ...] = ()
 
     @property
     def missing(self) -> float:
         """Share of the expected data that is unknown."""
         known = self.observed + self.normalised + self.imputed + self.excluded
         return max(0.0, 1.0 - known)
+
+
+class Touching(TypedDict, total=False):
+    """What touches a figure of a period, for its passport."""
+
+    cases: tuple[int, ...]
+    ambiguous_hours: tuple[datetime, ...]
+    calibrations: tuple[Calibrated, ...]
 
 
 def of_days(
@@ -50,8 +62,7 @@ def of_days(
     days_expected: int,
     days_used: int | None = None,
     days_required: int | None = None,
-    cases: tuple[int, ...] = (),
-    ambiguous_hours: tuple[datetime, ...] = (),
+    **touching: Unpack[Touching],
 ) -> Passport:
     """Build the passport of a figure from its days (DAYS of one group).
 
@@ -63,8 +74,7 @@ def of_days(
         days_used=days.height if days_used is None else days_used,
         days_required=days_required,
         method=method,
-        cases=cases,
-        ambiguous_hours=ambiguous_hours,
+        **touching,
     )
 
 

@@ -12,13 +12,14 @@ from analytics.reports.extracts import ALL, channels_of, quantity_of
 from analytics.reports.periods import period
 from analytics.reports.sources import touching_days
 from analytics.studies.as_known import METHOD, days_as_known
+from analytics.volumes.calibration import calibrated
 from analytics.volumes.long_intervals import MAX_INTERVAL_S
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.sensors import read_installed
 from verkehrspuls.storage.sites import Site, read_site
-from verkehrspuls.storage.volumes import read_counts_known_at
+from verkehrspuls.storage.volumes import read_calibrations, read_counts_known_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +69,16 @@ def report_as_known(
             known_at=known_at,
         )
         installed = read_installed(source, site_id=found.site_id)
+        factors = read_calibrations(source, sites=[found.site_id])
     with reader.connection() as connection:
         touching = touching_days(
             connection, [found], counted, (asked.first, asked.last)
         )
     days = days_as_known(
-        frames.with_details(readings, frames.COUNT_READINGS),
+        calibrated(
+            frames.with_details(readings, frames.COUNT_READINGS),
+            frames.check(factors, frames.CALIBRATIONS),
+        ),
         targets,
         channels=channels_of(found, counted).select(*frames.CHANNELS),
         installed=frames.check(installed, frames.INSTALLATIONS),

@@ -13,9 +13,9 @@ from typing import Final, Generic, TypeVar
 import polars as pl
 
 from analytics.quality import suspected
-from analytics.quality.passport import Passport
+from analytics.quality.passport import Passport, Touching
 from analytics.reports.periods import Period
-from analytics.reports.sources import Touching, touching
+from analytics.reports.sources import touching
 from analytics.reports.suspected import of_places
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.conservation import balances, residuals

@@ -31,7 +31,7 @@ from verkehrspuls.storage.doubts import list_ambiguous_hours, list_suspected
 from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.estimates import read_imputed
 from verkehrspuls.storage.sites import Channel, Site
-from verkehrspuls.storage.volumes import read_volumes
+from verkehrspuls.storage.volumes import list_calibrations, read_volumes
 
 Bin = Literal["PT15M", "PT1H", "P1D"]
 
@@ -376,6 +376,8 @@ def complete(
         end=period.end,
         direction=selection.direction or ALL,
     )
+    place = (selection.site.site_id, selection.quantity, selection.direction or ALL)
+    ends: dict[str, Any] = {"start": period.start, "end": period.end}
     known = passport(selection, frame=frame, cases=cases, now=now)
     frame = with_standing(
         frame,
@@ -399,18 +401,8 @@ def complete(
                 end=min(period.end, now),
                 channels=len(_channels(selection)),
             ),
-            ambiguous_hours=list_ambiguous_hours(
-                connection,
-                [
-                    (
-                        selection.site.site_id,
-                        selection.quantity,
-                        selection.direction or ALL,
-                    )
-                ],
-                start=period.start,
-                end=period.end,
-            ),
+            ambiguous_hours=list_ambiguous_hours(connection, [place], **ends),
+            calibrations=list_calibrations(connection, [place], **ends),
         ),
         cases,
     )

@@ -9,12 +9,11 @@ import polars as pl
 
 from analytics import frames
 from analytics.quality import suspected
-from analytics.quality.passport import Passport, of_days
+from analytics.quality.passport import Passport, Touching, of_days
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL, channels_of
 from analytics.reports.sources import (
     HOUR_S,
-    Touching,
     counting,
     read_days_of_sites,
     school_holidays,

@@ -17,10 +17,12 @@ from analytics.flow import parameters
 from analytics.flow.inputs import calendar as calendar_of
 from analytics.flow.inputs import flow_bins, on_calendar
 from analytics.quality import suspected, validity
+from analytics.quality.passport import Touching
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL, Selection
 from analytics.reports.suspected import read_suspected, trusted_days
 from verkehrspuls.calendar import day_end, day_length_h, day_start, local_day
+from verkehrspuls.calibrations import Calibrated
 from verkehrspuls.errors import BadParameter, UnknownKey
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.registry import calendar
@@ -36,7 +38,11 @@ from verkehrspuls.storage.doubts import (
 )
 from verkehrspuls.storage.sites import Channel, Site, list_sites
 from verkehrspuls.storage.speeds import read_speed_histograms
-from verkehrspuls.storage.volumes import read_volumes
+from verkehrspuls.storage.volumes import (
+    list_calibrations,
+    list_calibrations_of_sites,
+    read_volumes,
+)
 
 HOUR_S: Final = 3600
 _QUARTER_S: Final = 900
@@ -56,7 +62,7 @@ class Known:
     """What is known of a source's period before its figures are read."""
 
     #: what touches the figures
-    touching: "Touching"
+    touching: Touching
     #: what is suspected to be of a sensor's fault (SUSPECTED); what lies outside of the
     #: period changes nothing
     suspected: pl.DataFrame
@@ -470,14 +476,6 @@ def excluded_of_days(hours: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     )
 
 
-class Touching(TypedDict):
-    """What touches a figure, for its passport."""
-
-    #: open ones
-    cases: tuple[int, ...]
-    ambiguous_hours: tuple[datetime, ...]
-
-
 def touching(
     connection: Connection,
     places: Sequence[Place],
@@ -491,6 +489,7 @@ def touching(
         "ambiguous_hours": list_ambiguous_hours(
             connection, places, start=start, end=end
         ),
+        "calibrations": list_calibrations(connection, places, start=start, end=end),
     }
 
 
@@ -507,6 +506,9 @@ def touching_days(
         "ambiguous_hours": tuple(
             sorted({hour for each in found for hour in each["ambiguous_hours"]})
         ),
+        "calibrations": tuple(
+            dict.fromkeys(one for each in found for one in each["calibrations"])
+        ),
     }
 
 
@@ -520,6 +522,7 @@ def touching_days_of_sites(
     places = [(site.site_id, quantity, ALL) for site in sites]
     cases: defaultdict[int, set[int]] = defaultdict(set)
     hours: defaultdict[int, set[datetime]] = defaultdict(set)
+    factors: defaultdict[int, dict[Calibrated, None]] = defaultdict(dict)
     for first, last in spans if sites else ():
         zone = sites[0].time_zone
         start, end = day_start(first, zone), day_end(last, zone)
@@ -529,10 +532,14 @@ def touching_days_of_sites(
         unsure = list_ambiguous_hours_of_sites(connection, places, start=start, end=end)
         for site_id, those in unsure.items():
             hours[site_id].update(those)
+        applied = list_calibrations_of_sites(connection, places, start=start, end=end)
+        for site_id, calibrations in applied.items():
+            factors[site_id].update(dict.fromkeys(calibrations))
     return {
         site_id: {
             "cases": tuple(sorted(cases[site_id])),
             "ambiguous_hours": tuple(sorted(hours[site_id])),
+            "calibrations": tuple(factors[site_id]),
         }
         for site_id, _, _ in places
     }

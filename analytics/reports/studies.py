@@ -12,10 +12,9 @@ from typing import Any, Final
 import polars as pl
 
 from analytics.quality import suspected
-from analytics.quality.passport import Passport, of_days
+from analytics.quality.passport import Passport, Touching, of_days
 from analytics.reports.extracts import quantity_of
 from analytics.reports.sources import (
-    Touching,
     counting,
     read_days_of_sites,
     school_holidays,

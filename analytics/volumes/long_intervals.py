@@ -144,11 +144,13 @@ def channel_days(
 ) -> pl.DataFrame:
     """Compare daily totals (LONG_VOLUMES) with their usual values (CHANNEL_DAYS).
 
+    `channels` are CHANNELS with their `audience`.
+
     usual = median of the totals of the same weekday over the USUAL_WEEKS before, two at
     least; those of workdays are in school holidays if and only if the day is, and a
     public holiday counts as a Sunday. Each represents 24 hours.
     """
-    known = channels.select("channel_id", "quantity", "state")
+    known = channels.select("channel_id", "quantity", "state", "audience")
     whole = check(long, LONG_VOLUMES).filter(pl.col("interval_s") >= MIN_WHOLE_DAY_S)
     days = with_calendar(
         with_day(whole, channels).join(known, on="channel_id"),

@@ -100,7 +100,9 @@ def settled(readings: pl.DataFrame) -> pl.DataFrame:
     )
     if rows.is_empty():
         return readings.drop("counted_s")
-    split = _whole_counts(readings[rows])
+    parts = readings[rows]
+    share = parts["counted_s"].to_numpy() / parts["interval_s"].to_numpy()
+    split = whole_counts(parts, share, every_s=_BIN_S)
     names = [name for name in COUNTS if name in split.columns]
     return readings.with_columns(
         readings[name].scatter(rows, split[name]) for name in names
@@ -200,19 +202,26 @@ def _own_seconds(readings: pl.DataFrame) -> Ints:
     return np.where(lasting - own <= OVERLAP_TOLERANCE * lasting, lasting, own)
 
 
-def _whole_counts(readings: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts of readings of some quarter-hours by their shares, as integers.
+def whole_counts(
+    readings: pl.DataFrame,
+    share: Ints,
+    *,
+    every_s: int,
+    offset: Ints | None = None,
+) -> pl.DataFrame:
+    """Return the counts of sorted readings times their shares, as integers.
 
-    They are rounded as running sums, class by class: so each class is right to one, and
-    so is the sum of all classes.
+    They are rounded as running sums over bins of `every_s`, class by class: so each
+    class is right to one, and so is the sum of all classes. The sums of a bin begin at
+    the `offset` of its first reading, else at zero.
     """
-    share = readings["counted_s"].to_numpy() / readings["interval_s"].to_numpy()
     place = readings.select(
-        (pl.struct("channel_id", pl.col("time").dt.epoch("s") // _BIN_S)).rle_id()
+        (pl.struct("channel_id", pl.col("time").dt.epoch("s") // every_s)).rle_id()
     ).to_series()
     of_row = place.to_numpy()
     begins = np.append(0, np.flatnonzero(np.diff(of_row)) + 1)
-    before = np.zeros(begins.size)
+    start = np.zeros(begins.size) if offset is None else offset[begins]
+    before = start
     columns = []
     for name in COUNTS:
         values = readings[name]
@@ -221,7 +230,7 @@ def _whole_counts(readings: pl.DataFrame) -> pl.DataFrame:
         shares = values.fill_null(0).to_numpy() * share
         sums = np.bincount(of_row, shares)
         # `total` includes the vehicles of the classes, if both are there
-        base = before if name != "total" else np.zeros_like(before)
+        base = before if name != "total" else start
         running = np.cumsum(shares) + (base - np.cumsum(sums) + sums)[of_row]
         until = _rounded(running)
         since = np.append(0, until[:-1])

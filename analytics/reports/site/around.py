@@ -11,6 +11,7 @@ from analytics.reports.extracts import ALL
 from analytics.reports.site.asked import Asked
 from analytics.reports.sources import school_holidays, sites_of
 from analytics.reports.suspected import read_suspected
+from verkehrspuls.calibrations import Calibrated
 from verkehrspuls.cases import Case
 from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import (
@@ -28,6 +29,7 @@ from verkehrspuls.storage.estimates import ForecastError, list_forecast_errors
 from verkehrspuls.storage.health import HealthDay
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.sites import Site
+from verkehrspuls.storage.volumes import list_calibrations
 
 #: Most cases of a standing beside those of the period.
 MAX_CASES: Final = 50
@@ -56,6 +58,8 @@ class Around:
     findings: Sequence[Finding] = ()
     #: by how much forecasts were off
     forecast_errors: Sequence[ForecastError] = ()
+    #: what its counts were multiplied with in the period
+    calibrations: tuple[Calibrated, ...] = ()
     #: SCHOOL_HOLIDAYS
     school_holidays: pl.DataFrame = field(default_factory=pl.DataFrame)
 
@@ -86,6 +90,9 @@ def around(
                 "forecast_errors": list_forecast_errors(connection, **asked.counted)
                 if asked.end > asked.now
                 else (),
+                "calibrations": list_calibrations(
+                    connection, places[:1], **asked.period
+                ),
                 "school_holidays": school_holidays(connection, site.state),
             }
         return Around(

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 
 import polars as pl
 
 from analytics.flow.figure import Figure
 from analytics.frames import FLOW_DAYS, empty
-from analytics.quality.passport import Passport, of_days
+from analytics.quality.passport import Passport, Touching, of_days
 from analytics.quality.suspected import touched
 from analytics.reports import extracts
 from analytics.reports.extracts import ALL
@@ -37,9 +37,9 @@ class Counted:
     total: int | None = None
     #: flow figures by name; none where no day has ended
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    #: open cases that touch them, and hours whose readings may be of another one
-    cases: tuple[int, ...] = ()
-    ambiguous_hours: tuple[datetime, ...] = ()
+    #: open cases that touch them, hours whose readings may be of another one, and the
+    #: calibrations in them
+    touching: Touching = field(default_factory=Touching)
     #: where the period's hours come from, where it is not one of whole days
     of_hours: Passport | None = None
     #: the same without what is suspected to be of a sensor's fault, where any is, and
@@ -57,7 +57,7 @@ class Counted:
         """Where the period's days come from; days without figures are missing."""
         if self.of_hours is not None:
             return touched(
-                replace(self.of_hours, ambiguous_hours=self.ambiguous_hours),
+                replace(self.of_hours, **self.touching),
                 self.suspected,
             )
         last = last_counted(self)
@@ -67,7 +67,7 @@ class Counted:
                 known,
                 method=", ".join(sorted(set(known["method"]))),
                 days_expected=(last - self.first).days + 1,
-                ambiguous_hours=self.ambiguous_hours,
+                **self.touching,
             ),
             self.suspected,
         )
@@ -102,8 +102,11 @@ def counted(
         days=days,
         flow_days=flow_days,
         total=int(rows["volume"].sum()) if rows["volume"].count() else None,
-        cases=tuple(sorted(case.anomaly_case_id for case in known.cases)),
-        ambiguous_hours=known.ambiguous_hours,
+        touching={
+            "cases": tuple(sorted(case.anomaly_case_id for case in known.cases)),
+            "ambiguous_hours": known.ambiguous_hours,
+            "calibrations": known.calibrations,
+        },
         of_hours=None
         if asked.whole_days
         else _passport_of_hours(asked, read.hours, known),

@@ -50,9 +50,7 @@ def flow_figures(
     return {
         figure.name: replace(figure, passport=touched(figure.passport, found.suspected))
         for result in results
-        for figure in touched_by(
-            result, cases=found.cases, ambiguous_hours=found.ambiguous_hours
-        ).figures
+        for figure in touched_by(result, **found.touching).figures
     }
 
 
