@@ -3,9 +3,10 @@
 History arrives as from real sensors after an outage: arrays of messages, oldest first
 across all sensors, so that days become complete in order.
 
-All sensors share one MQTT connection, which can have only one last will. So each
-sensor's status is published, retained, as `online` at the start and as `offline` at an
-orderly stop; after a crash it stays `online`, and only silence reveals it.
+Where the sensors have no credentials of their own, they share one MQTT connection,
+which can have only one last will. So each sensor's status is published, retained, as
+`online` at the start and as `offline` at an orderly stop; after a crash it stays
+`online`, and only silence reveals it.
 """
 
 import math
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -22,7 +23,6 @@ from simulators.world import DAY_S, World
 from verkehrspuls import wire
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.model import Sensor
-from verkehrspuls.mqtt import Publisher
 
 #: span of one back-fill message; below 64 kB for each of the sensors
 BLOCK_S: Final = 6 * 3600
@@ -112,9 +112,19 @@ def statuses(world: World, state: str, now: float) -> Iterator[Payload]:
         yield Payload(wire.topic(municipality, sensor.key, "status"), body, 0)
 
 
+class Sender(Protocol):
+    """What publishes: one for all sensors, or each device its own."""
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> object:
+        """Send a message."""
+
+    def flush(self, timeout_s: float = 60) -> None:
+        """Wait for all acknowledgements; `BrokerUnavailable` after the timeout."""
+
+
 def live(
     world: World,
-    publisher: Publisher,
+    publisher: Sender,
     *,
     on_ready: Callable[[], None],
     clock: Callable[[], float] = time.time,
@@ -136,7 +146,7 @@ def live(
         _publish_offline(world, publisher, clock())
 
 
-def _publish_offline(world: World, publisher: Publisher, now: float) -> None:
+def _publish_offline(world: World, publisher: Sender, now: float) -> None:
     try:
         # fails while the broker is away, when nothing can be sent
         publisher.flush(1)
@@ -147,7 +157,7 @@ def _publish_offline(world: World, publisher: Publisher, now: float) -> None:
 
 
 def _send_all(
-    publisher: Publisher, payloads: Iterator[Payload], *, retain: bool = False
+    publisher: Sender, payloads: Iterator[Payload], *, retain: bool = False
 ) -> None:
     for one in payloads:
         publisher.publish(one.topic, one.payload, retain=retain)

@@ -35,16 +35,24 @@ Seed = Annotated[
 
 @app.command()
 def register() -> None:
-    """Register the simulated towns, or update them."""
+    """Register the simulated towns, or update them.
+
+    With `simulator.logins` their sensors get credentials of their own.
+    """
+    from simulators import devices
     from simulators.town import load_towns
     from verkehrspuls.cli import database
     from verkehrspuls.registry import towns
 
-    with database.connection(application="verkehrspuls simulate register") as (
-        connection
-    ):
-        for town in load_towns():
+    settings = _settings()
+    loaded = load_towns()
+    with database.connection(
+        settings=settings, application="verkehrspuls simulate register"
+    ) as connection:
+        for town in loaded:
             towns.register(connection, town.town)
+        names = [f"{t.key}/{s.key}" for t in loaded for s in t.town.sensors]
+        devices.equip(connection, names, settings)
 
 
 @app.command()
@@ -93,15 +101,19 @@ def live(seed: Seed = None) -> None:
     """Publish each sensor's readings as their intervals end, until interrupted."""
     import signal
 
-    from simulators import publish
+    from simulators import devices, publish
     from verkehrspuls import service
 
-    settings = _settings(broker=True)
+    settings = _settings(database=False, broker=True)
     service.begin(settings.log)
     world = _world(settings, seed)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
-    with _publisher(settings, "live") as publisher:
+    with (
+        devices.Devices(file, settings.broker)
+        if (file := settings.simulator.logins)
+        else _publisher(settings, "live")
+    ) as publisher:
         publish.live(world, publisher, on_ready=service.ready)
 
 
@@ -130,10 +142,10 @@ def truth(
         )
 
 
-def _settings(*, broker: bool = False) -> "Settings":
+def _settings(*, database: bool = True, broker: bool = False) -> "Settings":
     from verkehrspuls.stack.state import resolve
 
-    return resolve(broker=broker)
+    return resolve(database=database, broker=broker)
 
 
 def _world(settings: "Settings", seed: int | None) -> "World":
