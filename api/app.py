@@ -19,9 +19,12 @@ from api.database import Database
 from api.guard import Guard
 from api.intake import Trial
 from api.outlet import Outlet
-from api.routes import readings, resources
+from api.pace import Pace, Paced
+from api.routes import maintenance, readings, registry, resources
 from api.session import Sessions
 from verkehrspuls.metrics import Metrics
+from verkehrspuls.registry import photographs
+from verkehrspuls.registry.files.record import MAX_BYTES
 from verkehrspuls.settings import Settings
 
 #: Names of models with a common class name contain their module. Clients are generated
@@ -40,7 +43,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database.open()
         try:
-            yield
+            async with app.state.pace.shared(app.state.database):
+                yield
         finally:
             app.state.outlet.close()
             app.state.database.close()
@@ -67,8 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.outlet = Outlet(settings.broker)
     app.state.trial = Trial(settings.ingest)
-    app.state.pace = readings.Pace(settings.api)
     app.state.metrics = Metrics()
+    app.state.pace = Pace(settings.api, app.state.metrics)
     for resource in resources():
         app.include_router(resource.router)
     app.include_router(reference.router)
@@ -77,7 +81,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Sessions)
     app.add_middleware(conditional.Conditional)
     app.add_middleware(CompressMiddleware)
-    app.add_middleware(BodyLimit, larger={readings.PATH: settings.api.ingest_bytes})
+    # pages add theirs
+    app.state.larger = {
+        readings.PATH: settings.api.ingest_bytes,
+        registry.FILES: MAX_BYTES,
+        maintenance.PHOTOGRAPHS: photographs.MAX_BYTES,
+    }
+    app.add_middleware(BodyLimit, larger=app.state.larger)
+    app.add_middleware(Paced, pace=app.state.pace, settings=settings.api)
     app.add_middleware(Guard, metrics=app.state.metrics)
     return app
 
@@ -101,6 +112,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             }
         }
         known = document["components"]["schemas"]
+        for resource in resources():
+            known |= getattr(resource, "SCHEMAS", {})
         rendered = (getattr(one, "MODELS", ()) for one in resources())
         for model in (problems.Problem, *chain.from_iterable(rendered)):
             schema = model.model_json_schema(

@@ -76,6 +76,10 @@ def _find(request: Request, permission: str) -> tokens.Bearer:
         found = tokens.find(connection, token, permission=permission)
     if found is None:
         raise NotAuthorised
+    if permission != "readings":
+        # what is sent is counted by message
+        who = f"token {found.api_token_id}"
+        request.app.state.pace.count(request.scope, "account", who)
     if permission != "view" and permission not in found.permissions:
         raise ScopeTooSmall(
             permission=permission,

@@ -3,6 +3,7 @@
 FastAPI's `max_body_size` does the same but answers in plain text, outside of `Guard`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,7 +20,7 @@ _BODILESS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class BodyLimit:
-    """Refuses bodies that are too large; `larger` are limits by path."""
+    """Refuses bodies that are too large; `larger` are limits by patterns of paths."""
 
     def __init__(self, app: ASGIApp, *, larger: Mapping[str, int]) -> None:
         self.app = app
@@ -30,8 +31,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
-        most = self.larger.get(scope["path"], MAX_BODY_BYTES)
+        request, at = Request(scope), scope["path"]
+        most = next(
+            (most for path, most in self.larger.items() if re.fullmatch(path, at)),
+            MAX_BODY_BYTES,
+        )
         refused = HTTPException(413, f"More than {most} bytes in one request.")
         declared = request.headers.get("content-length", "")
         size = int(declared[:20]) if declared.isdecimal() else 0

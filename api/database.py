@@ -6,25 +6,32 @@ and changing something are transactions that say so, and end with it. See
 docs/adr/0012-access.md.
 """
 
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from api.errors import TooSlow
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
-from verkehrspuls.errors import DatabaseUnavailable, Unavailable, WrongRole
+from verkehrspuls.errors import (
+    DatabaseUnavailable,
+    RolesMissing,
+    Unavailable,
+    WrongRole,
+)
 from verkehrspuls.storage.database import (
     Connection,
     Shown,
     connect,
     execute,
     explained,
+    not_connected,
     of_driver,
 )
 from verkehrspuls.storage.roles import ACTOR, READER, require_login
@@ -37,10 +44,23 @@ MAX_WAIT_S = 3.0
 RETRY_PAUSE_S = 2.0
 
 _SESSION = (
-    f"-c role={READER} -c search_path=shown,vp,public -c TimeZone=UTC"
+    f"-c role={READER} -c search_path=shown,vp,public -c TimeZone=UTC -c jit=off"
     " -c default_transaction_read_only=on"
     f" -c statement_timeout={STATEMENT_MS}"
+    f" -c lock_timeout={MAX_WAIT_S * 1000:.0f}"
     f" -c idle_in_transaction_session_timeout={STATEMENT_MS}"
+)
+
+_TOO_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+_TIMEOUT = re.compile("(statement|lock) timeout")
+#: begins a transaction that may change something, and waits for those that do as well
+_WRITING = (
+    f"set transaction read write; set local role {ACTOR}; set local lock_timeout = 0"
+)
+#: a role is missing, or was taken away
+_NO_ROLE = (
+    psycopg.errors.InvalidParameterValue,
+    psycopg.errors.InsufficientPrivilege,
 )
 
 #: milliseconds that the current request spent on the database, filled by `Database`
@@ -58,6 +78,20 @@ def require_role(url: str) -> None:
         require_login(connection, "api")
 
 
+class _Pooled(Watched):
+    """A connection of the pool, which tells why it could not be opened."""
+
+    @classmethod
+    def connect(cls, *args: Any, **kwargs: Any) -> Self:
+        """Open a connection; where that fails, tell `on_failure` why."""
+        on_failure: Callable[[Exception], None] = kwargs.pop("on_failure")
+        try:
+            return super().connect(*args, **kwargs)
+        except psycopg.OperationalError as error:
+            on_failure(error)
+            raise
+
+
 class Database:
     """A pool of connections, and a limit of concurrent frame reads.
 
@@ -68,9 +102,9 @@ class Database:
     def __init__(self, url: str, *, size: int) -> None:
         self._where = conninfo(url, options=_SESSION)
         self._lost_at = float("-inf")
-        self._pool: ConnectionPool[Watched] = ConnectionPool(
+        self._pool: ConnectionPool[_Pooled] = ConnectionPool(
             self._where,
-            connection_class=Watched,
+            connection_class=_Pooled,
             min_size=1,
             max_size=size,
             open=False,
@@ -79,11 +113,17 @@ class Database:
             reconnect_timeout=10,
             configure=self._begin,
             check=self._check,
-            kwargs={"application_name": "verkehrspuls api", "autocommit": True},
+            kwargs={
+                "application_name": "verkehrspuls api",
+                "autocommit": True,
+                "on_failure": self._note_failure,
+            },
             name="api",
         )
         self._frames = threading.BoundedSemaphore(size)
         self._refused: WrongRole | None = None
+        #: why the newest connection could not be opened
+        self._failure: Unavailable | None = None
 
     def open(self) -> None:
         """Start to connect; return at once."""
@@ -114,8 +154,10 @@ class Database:
     def writing(self, viewer: Viewer = ANONYMOUS) -> Iterator[Connection]:
         """Lend a connection for one transaction that may change something."""
         with self.connection() as connection, connection.transaction():
-            connection.execute("set transaction read write")
-            connection.execute(f"set local role {ACTOR}")
+            try:
+                connection.execute(_WRITING, prepare=False)
+            except _NO_ROLE as error:
+                raise RolesMissing(names=ACTOR) from error
             actor = {"viewer": viewer.credential, **_origin()}
             execute(connection, "take_actor", **actor)
             yield connection
@@ -150,6 +192,8 @@ class Database:
             if _is_slow(error):
                 raise TooSlow from error
             cause = explained(error)
+            if isinstance(error, PoolTimeout) and self._failure:
+                cause = self._failure
             if cause is error or not isinstance(cause, Unavailable):
                 raise
             raise cause from error
@@ -166,7 +210,10 @@ class Database:
         except WrongRole as error:
             self._refused = error
             raise
-        self._refused = None
+        self._refused = self._failure = None
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failure = not_connected(error)
 
     def _check(self, connection: Watched) -> None:
         """Refuse a connection that does not answer before it is lent."""
@@ -222,5 +269,5 @@ def _origin() -> dict[str, str | None]:
 
 
 def _is_slow(error: Exception) -> bool:
-    canceled = isinstance(error, psycopg.errors.QueryCanceled)
-    return canceled or (of_driver(error) and "statement timeout" in str(error))
+    canceled = isinstance(error, _TOO_SLOW)
+    return canceled or (of_driver(error) and bool(_TIMEOUT.search(str(error))))

@@ -129,11 +129,12 @@ class StillRunning(UsageError):
 
 
 class TooFast(UsageError):
-    """The token may send {per_minute} messages a minute."""
+    """No more than {allowed} are taken in a minute. Try again in {retry_s} s."""
 
     code = "too-fast"
     http_status = 429
 
+    allowed: str
     retry_s: int
 
 

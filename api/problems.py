@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -26,6 +26,9 @@ from api.schemas.readings import ItemOutcome
 from api.viewer import seen_by
 from verkehrspuls.cases import Change as CaseEvent
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
+from verkehrspuls.registry import moves
+from verkehrspuls.registry.faults import Faulty
+from verkehrspuls.registry.files.record import FaultyFile
 from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
 from verkehrspuls.text import translate
@@ -39,6 +42,8 @@ REFERENCE: Final = f"{PREFIX}/docs#"
 RETRY_S: Final = 5
 #: maximum errors of one request that are listed
 MAX_ERRORS: Final = 20
+#: and of one file
+MAX_PROBLEMS: Final = 1000
 
 
 class Invalid(BaseModel):
@@ -74,6 +79,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     trace_id: str = Field(description="to be quoted to the operator")
+    retry_s: int | None = Field(
+        None, description="seconds after which to try again, as in `Retry-After`"
+    )
     errors: list[Invalid] | None = None
     items: list[ItemOutcome] | None = Field(
         None, description="of messages, where none could be used"
@@ -134,11 +142,21 @@ MEANINGS: Final = {
     "too-many": "The request has too many messages or bytes. Send several.",
     "wrong-type": "Readings are taken as `application/json`, and not compressed.",
     "nothing-accepted": "None of the messages can be used; `items` says why.",
+    "not-your-town": "The token is of another municipality, or does not permit "
+    "`register` there.",
+    "entry-changed": "Somebody changed the entry since you read it. Read it again, and "
+    "send its new `version` in `If-Match`.",
+    "entry-used": "What has readings or messages stays. Register its end instead.",
+    "faulty-registration": "The registration would have faults; `errors` names each "
+    "entry and field.",
+    "not-a-photograph": "A photograph is JPEG, PNG or WebP, complete, of at most 20 MB "
+    "and 64 megapixels.",
     "key-reused": "The same `Idempotency-Key` came with another body.",
     "still-running": "The first request with this `Idempotency-Key` has not ended. Try "
     "again after the time in `Retry-After`.",
-    "too-fast": "The token has sent more messages than it may. Try again after the "
-    "time in `Retry-After`.",
+    "too-fast": "The address, account or token has sent more in a minute than it may; "
+    "`detail` says how much that is. Nothing of the request was taken. Try again after "
+    "the time in `Retry-After`.",
     "broker-unavailable": "The broker does not answer, so readings cannot be taken. "
     "Try again after the time in `Retry-After`: what arrives twice is stored once.",
     "database-unavailable": "The database does not answer. Try again after the time "
@@ -149,7 +167,7 @@ MEANINGS: Final = {
 }
 
 #: For `responses=` of routes.
-RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+_RESPONSES: Final[dict[int, dict[str, Any]]] = {
     status: {
         "description": description,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -158,18 +176,25 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         (401, "No token, or one that is not valid"),
         (403, "The token does not permit it; `detail` says what is missing"),
         (404, "Nothing there that you may see"),
+        (406, "None of the formats in `Accept` is served"),
         (409, "It cannot be done now; `detail` says why"),
+        (412, "Somebody changed it since it was read"),
         (413, "Too many messages or bytes"),
         (415, "Not JSON"),
         (422, "A parameter is wrong"),
-        (429, "Too many messages in a minute; see Retry-After"),
+        (429, "Too many requests or messages in a minute; see Retry-After"),
         (503, "The database does not answer; see Retry-After"),
     )
 }
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems with these statuses, for a route."""
+    return {status: _RESPONSES[status] for status in statuses}
+
+
 #: Those of reading.
-READ_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    status: RESPONSES[status] for status in (401, 404, 422, 503)
-}
+READ_RESPONSES: Final = responses(401, 404, 422, 429, 503)
 
 
 def install(app: FastAPI) -> None:
@@ -204,6 +229,7 @@ def respond(
     errors: Sequence[Invalid] | None = None,
     items: Sequence[ItemOutcome] | None = None,
     changes: Sequence[CaseEvent] = (),
+    retry_s: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Render a problem; as a page, if there is one, at addresses for people.
@@ -211,19 +237,22 @@ def respond(
     `app.state.problem_page(request, problem)` renders pages, for addresses outside of
     the API.
     """
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        retry_s = RETRY_S
     problem = Problem(
         type=REFERENCE + code,
         title=http.HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         trace_id=request.scope.get("trace_id", ""),
+        retry_s=retry_s,
         errors=list(errors) if errors else None,
         items=list(items) if items else None,
         changes=[Change(**asdict(one)) for one in changes] or None,
     )
     headers = dict(headers or {})
-    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_S)
+    if retry_s is not None:
+        headers["Retry-After"] = str(retry_s)
     page: Callable[[Request, Problem], Response] | None = getattr(
         request.app.state, "problem_page", None
     )
@@ -302,6 +331,8 @@ def own(request: Request, error: Exception) -> Response:
     """Answer an error of ours."""
     assert isinstance(error, VerkehrspulsError)  # noqa: S101 - registered for it
     status, code, detail = error.http_status, error.code, str(error)
+    if isinstance(error, UnknownKey) and (moved := _moved(request, error)):
+        return RedirectResponse(moved, 301, {"Cache-Control": "no-cache"})
     if isinstance(error, UnknownKey):
         near = _meant(request, error)
         hint = f"; did you mean {near}?" if near else "."
@@ -320,6 +351,7 @@ def own(request: Request, error: Exception) -> Response:
         detail=detail,
         errors=list(_invalid(error)),
         changes=error.changes if isinstance(error, CaseChanged) else (),
+        retry_s=getattr(error, "retry_s", None),
         headers=dict(_headers(error)),
     )
 
@@ -328,6 +360,20 @@ def _invalid(error: VerkehrspulsError) -> Iterator[Invalid]:
     """Say which part of the request is wrong, if one is."""
     if isinstance(error, Unreadable):
         yield Invalid(pointer=error.pointer, detail=error.detail)
+    if isinstance(error, Faulty):
+        for fault in error.faults[:MAX_ERRORS]:
+            yield Invalid(
+                pointer="#/" + "/".join(map(_escaped, (*fault.entry, fault.field))),
+                detail=fault.in_language("en"),
+            )
+    if isinstance(error, FaultyFile):
+        for problem in error.problems[:MAX_PROBLEMS]:
+            place = problem.place.in_language("en") + ": " if problem.place else ""
+            yield Invalid(
+                pointer="#/body"
+                + "".join(f"/{_escaped(str(p))}" for p in problem.path),
+                detail=f"{place}{problem.phrase.in_language('en')}",
+            )
     if isinstance(error, BadParameter):
         pointer = f"#/query/{_escaped(error.parameter)}"
         invalid = Invalid(pointer=pointer, detail=str(error))
@@ -344,8 +390,6 @@ def _headers(error: VerkehrspulsError) -> Iterator[tuple[str, str]]:
             "WWW-Authenticate",
             f'Bearer {_REALM}, error="insufficient_scope", scope="{error.permission}"',
         )
-    if retry_s := getattr(error, "retry_s", None):
-        yield "Retry-After", str(retry_s)
 
 
 def _meant(request: Request, error: UnknownKey) -> str:
@@ -359,10 +403,27 @@ def _meant(request: Request, error: UnknownKey) -> str:
         return ""
 
 
+def _moved(request: Request, error: UnknownKey) -> str:
+    """Return the address of a site that had this key before; empty for none."""
+    town, _, site = str(error.key).partition("/")
+    path, place = f"{request.url.path}/", f"/{town}/{site}/"
+    if error.kind != "site" or request.method != "GET" or place not in path:
+        return ""
+    try:
+        with seen_by(request).connection() as connection:
+            key = moves.led_to(connection, town, site)
+    except Unavailable:
+        return ""
+    if key is None:
+        return ""
+    moved = path.replace(place, f"/{town}/{key}/", 1)
+    return str(request.url.replace(path=moved[:-1]))
+
+
 _REALM: Final = 'realm="verkehrspuls"'
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Statuses of errors whose message is for the client.
-_CLIENT_STATUSES: Final = frozenset({401, 403, 406, 409, 413, 415, 422, 429})
+_CLIENT_STATUSES: Final = frozenset({401, 403, 406, 409, 412, 413, 415, 422, 429})
 
 
 def _escaped(part: object) -> str:

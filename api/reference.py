@@ -97,16 +97,16 @@ def _body(operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
     """Return the curl options for an operation's example body."""
     if "requestBody" not in operation:
         return []
-    ((media_type, content),) = operation["requestBody"]["content"].items()
+    media_type, content = next(iter(operation["requestBody"]["content"].items()))
+    header = ("--header", f"Content-Type: {media_type}")
+    if content["schema"].get("format") == "binary":
+        return [*header, "--data-binary", f"@file.{media_type.rpartition('/')[2]}"]
     if "example" in content:
         body = content["example"]
     else:
         model = content["schema"]["$ref"].rpartition("/")[2]
         body = document["components"]["schemas"][model]["examples"][0]
-    return [
-        *("--header", f"Content-Type: {media_type}"),
-        *("--data", json.dumps(body)),
-    ]
+    return [*header, "--data", json.dumps(body)]
 
 
 def example(path: str, operation: dict[str, Any]) -> str:

@@ -4,11 +4,14 @@
 Requests without a cookie cost nothing more, and get none.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from ipaddress import ip_address
 from typing import Final
 
+import psycopg
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -16,15 +19,17 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import authorised, problems
-from api.database import Database
-from api.errors import NeedsHttps, OtherSite
-from api.viewer import Visit
+from api.database import RETRY_PAUSE_S, Database
+from api.errors import NeedsHttps, OtherSite, TooFast
+from api.viewer import Visit, visit_of
 from verkehrspuls.access import sessions
 from verkehrspuls.access.sessions import Origin
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection
+
+log = logging.getLogger(__name__)
 
 #: of a cookie that only this host sets, over HTTPS
 SECURE_COOKIE: Final = "__Host-session"
@@ -33,7 +38,7 @@ COOKIE: Final = "session"
 #: methods that change nothing
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 #: what browsers load besides pages; it is the same for everybody
-_ASSETS: Final = "/assets/"
+ASSETS: Final = "/assets/"
 
 
 class Sessions:
@@ -41,10 +46,11 @@ class Sessions:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._failed_at = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its session; refuse what another site sends."""
-        if scope["type"] != "http" or scope["path"].startswith(_ASSETS):
+        if scope["type"] != "http" or scope["path"].startswith(ASSETS):
             await self.app(scope, receive, send)
             return
         request = Request(scope)
@@ -62,13 +68,10 @@ class Sessions:
         ):
             await problems.own(request, OtherSite())(scope, receive, send)
             return
-        state = request.app.state
-        found = None
+        found, unsure = None, False
         if shown:
-            found = await run_in_threadpool(
-                _find, state.database, state.settings, shown
-            )
-        request.state.visit = found
+            found, unsure = await run_in_threadpool(self._find, request, shown)
+        request.state.visit, request.state.unsure = found, unsure
         begun = False
 
         async def complete(message: Message) -> None:
@@ -80,21 +83,43 @@ class Sessions:
                 if getattr(request.state, "bearer", None):
                     headers.add_vary_header("Authorization")
                     headers.setdefault("Cache-Control", "private, no-cache")
-                if found:
+                if found or unsure:
                     headers["Cache-Control"] = "no-store"
-                    if found.id != shown and "set-cookie" not in headers:
-                        renewed = Response()
-                        begin(request, renewed, found.id)
-                        headers.append("set-cookie", renewed.headers["set-cookie"])
+                visit = visit_of(request) if found else None
+                if visit and visit.id != shown and "set-cookie" not in headers:
+                    renewed = Response()
+                    begin(request, renewed, visit.id)
+                    headers.append("set-cookie", renewed.headers["set-cookie"])
             await send(message)
 
         try:
+            if found:
+                pace = request.app.state.pace
+                pace.count(scope, "account", f"{found.session.account_id}")
             await self.app(scope, receive, complete)
+        except TooFast as error:
+            await problems.own(request, error)(scope, receive, complete)
         except Exception as error:
             if begun or not found:
                 raise
             # an error page is of the session as well, and passes its new id on
             await problems.failed(request, error)(scope, receive, complete)
+
+    def _find(self, request: Request, shown: str) -> tuple[Visit | None, bool]:
+        """Find a session; the second is true where it cannot be known if there is one.
+
+        Then what is public is shown all the same, and for a moment nobody waits for it.
+        """
+        if time.monotonic() - self._failed_at < RETRY_PAUSE_S:
+            return None, True
+        state = request.app.state
+        try:
+            return _find(state.database, state.settings, shown), False
+        except (Unavailable, psycopg.Error) as error:
+            self._failed_at = time.monotonic()
+            reason = " ".join(str(error).split())
+            log.warning("sessions_unknown", extra={"reason": reason})
+            return None, True
 
 
 def transaction_for(
@@ -122,6 +147,16 @@ def begin(request: Request, response: Response, made: str) -> None:
         httponly=True,
         samesite="lax",
     )
+
+
+def take_over(request: Request, made: str) -> Visit:
+    """Go on as a session that has just begun, or got this new id."""
+    database: Database = request.app.state.database
+    with database.connection(sessions.viewer_of(made)) as connection:
+        found = sessions.find(connection)
+    assert found is not None  # noqa: S101 - it has just begun
+    visit = request.state.visit = Visit(made, found)
+    return visit
 
 
 def end(request: Request, response: Response) -> None:
@@ -163,18 +198,14 @@ def require_secure(request: Request) -> None:
 
 
 def _find(database: Database, settings: Settings, shown: str) -> Visit | None:
-    """Find a session and renew it; None if it has ended, or no database answers."""
+    """Find a session and renew it; None if it has ended."""
     viewer = sessions.viewer_of(shown)
-    try:
-        with database.connection(viewer) as connection:
-            found = sessions.find(connection)
-        if found is None or not found.is_due:
-            return Visit(shown, found) if found else None
-        with database.writing(viewer) as connection:
-            made = sessions.renew(connection, settings=settings.access) or shown
-        with database.connection(sessions.viewer_of(made)) as connection:
-            found = sessions.find(connection)
-    except Unavailable:
-        # what is public is shown all the same
-        return None
+    with database.connection(viewer) as connection:
+        found = sessions.find(connection)
+    if found is None or not found.is_due:
+        return Visit(shown, found) if found else None
+    with database.writing(viewer) as connection:
+        made = sessions.renew(connection, settings=settings.access) or shown
+    with database.connection(sessions.viewer_of(made)) as connection:
+        found = sessions.find(connection)
     return Visit(made, found) if found else None

@@ -10,7 +10,7 @@ from analytics.cases.sentences import sentence
 from analytics.reports.cases import report_cases
 from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
-from api.problems import READ_RESPONSES, RESPONSES
+from api.problems import READ_RESPONSES, responses
 from api.schemas import cases as schemas
 from verkehrspuls.cases import Case
 from verkehrspuls.errors import BadParameter
@@ -24,8 +24,11 @@ ORDER: Final = 80
 Number = Annotated[
     int, Path(description="number of the case", ge=1, le=2**63 - 1, examples=[1])
 ]
-_DECIDING: dict[int | str, dict[str, Any]] = {
-    status: RESPONSES[status] for status in (401, 403, 404, 409, 422, 503)
+#: what routes that change a case have in common
+_CHANGING: Final[dict[str, Any]] = {
+    "response_model": schemas.CaseInFull,
+    "responses": responses(401, 403, 404, 409, 422, 429, 503),
+    "openapi_extra": authorised.needs("cases"),
 }
 
 
@@ -106,9 +109,7 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
 @router.patch(
     "/cases/{number}",
     summary="Decide an anomaly case",
-    response_model=schemas.CaseInFull,
-    responses=_DECIDING,
-    openapi_extra=authorised.needs("cases"),
+    **_CHANGING,
 )
 def decide_case(
     store: Store, number: Number, decision: schemas.Decision
@@ -126,9 +127,7 @@ def decide_case(
 @router.post(
     "/cases/decisions",
     summary="Decide several anomaly cases",
-    response_model=schemas.Outcomes,
-    responses=_DECIDING,
-    openapi_extra=authorised.needs("cases"),
+    **_CHANGING | {"response_model": schemas.Outcomes},
 )
 def decide_cases(store: Store, decisions: schemas.Decisions) -> dict[str, object]:
     """Decide several cases alike; each is decided, or stays as it is, with the reason.
@@ -151,9 +150,7 @@ def decide_cases(store: Store, decisions: schemas.Decisions) -> dict[str, object
 @router.post(
     "/cases/{number}/undo",
     summary="Undo the newest decision of an anomaly case",
-    response_model=schemas.CaseInFull,
-    responses=_DECIDING,
-    openapi_extra=authorised.needs("cases"),
+    **_CHANGING,
 )
 def undo_decision(
     store: Store, number: Number, undoing: schemas.Undoing
@@ -170,9 +167,7 @@ def undo_decision(
 @router.put(
     "/cases/{number}/assignee",
     summary="Assign an anomaly case",
-    response_model=schemas.CaseInFull,
-    responses=_DECIDING,
-    openapi_extra=authorised.needs("cases"),
+    **_CHANGING,
 )
 def assign_case(
     store: Store, number: Number, assignment: schemas.Assignment
@@ -191,9 +186,7 @@ def assign_case(
     "/cases/{number}/comments",
     summary="Comment on an anomaly case",
     status_code=201,
-    response_model=schemas.CaseInFull,
-    responses=_DECIDING,
-    openapi_extra=authorised.needs("cases"),
+    **_CHANGING,
 )
 def comment_case(
     store: Store, number: Number, remark: schemas.Comment

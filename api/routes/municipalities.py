@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from api import PREFIX
 from api.parameters import Store
-from api.problems import RESPONSES
+from api.problems import responses
 from api.schemas import municipalities as schemas
 from verkehrspuls.storage import sites
 
@@ -18,7 +18,7 @@ ORDER: Final = 10
     "/municipalities",
     summary="List municipalities",
     response_model=schemas.Municipalities,
-    responses={status: RESPONSES[status] for status in (401, 503)},
+    responses=responses(401, 429, 503),
 )
 def list_municipalities(store: Store) -> dict[str, object]:
     """List the municipalities with a site visible to you, by name."""

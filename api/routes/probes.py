@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from api import authorised
-from api.problems import RESPONSES, RETRY_S
+from api.problems import RETRY_S, responses
 from api.schemas import probes as schemas
 from api.viewer import seen_by
 from verkehrspuls.access.permissions import INSTALLATION
@@ -84,8 +84,7 @@ def is_ready(request: Request) -> JSONResponse:
             "description": "Prometheus text format",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         },
-        401: RESPONSES[401],
-        403: RESPONSES[403],
+        **responses(401, 403, 429),
     },
 )
 def read_metrics(request: Request) -> Response:

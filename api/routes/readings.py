@@ -1,9 +1,6 @@
 """`POST /readings`: for sensors that do not speak MQTT."""
 
 import hashlib
-import math
-import threading
-import time
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -12,9 +9,9 @@ from fastapi.responses import JSONResponse, Response
 
 from api import PREFIX, authorised, intake
 from api.database import Database
-from api.errors import KeyReused, StillRunning, TooFast, Unreadable, WrongType
+from api.errors import KeyReused, StillRunning, Unreadable, WrongType
 from api.outlet import Outlet
-from api.problems import MEANINGS, RESPONSES, respond
+from api.problems import MEANINGS, respond, responses
 from api.schemas import readings as schemas
 from verkehrspuls.access import tokens
 from verkehrspuls.settings import Api
@@ -59,29 +56,6 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-class Pace:
-    """Remaining messages of each token, as counted by this process."""
-
-    def __init__(self, settings: Api) -> None:
-        self._most = float(settings.ingest_per_minute)
-        self._lock = threading.Lock()
-        self._left: dict[int, tuple[float, float]] = {}
-
-    def take(self, api_token_id: int, messages: int) -> None:
-        """Take this many messages; raise `TooFast` if fewer are left."""
-        now = time.monotonic()
-        with self._lock:
-            left, since = self._left.get(api_token_id, (self._most, now))
-            left = min(self._most, left + (now - since) * self._most / 60)
-            if left < min(messages, self._most):
-                short = min(messages, self._most) - left
-                raise TooFast(
-                    per_minute=int(self._most),
-                    retry_s=math.ceil(short * 60 / self._most),
-                )
-            self._left[api_token_id] = (left - messages, now)
-
-
 @router.post(
     "/readings",
     summary="Send readings",
@@ -89,7 +63,7 @@ class Pace:
     response_model=schemas.Intake,
     responses={
         202: {"description": "The broker has taken what is accepted"},
-        **{s: RESPONSES[s] for s in (401, 403, 409, 413, 415, 422, 429, 503)},
+        **responses(401, 403, 409, 413, 415, 422, 429, 503),
     },
     openapi_extra=_BODY,
 )
@@ -115,13 +89,13 @@ def _take(request: Request, body: bytes) -> Response:
     sent = intake.read_items(body, bearer, at_most=settings.ingest_items)
     key = request.headers.get("idempotency-key")
     if key is None:
-        state.pace.take(bearer.api_token_id, len(sent))
+        state.pace.take("ingest_per_minute", f"{bearer.api_token_id}", len(sent))
         return _answer(request, _publish(request, bearer, sent))
     known = _begin(state.database, bearer, key, body)
     if known is not None:
         return _answer(request, known)
     try:
-        state.pace.take(bearer.api_token_id, len(sent))
+        state.pace.take("ingest_per_minute", f"{bearer.api_token_id}", len(sent))
         outcome = _publish(request, bearer, sent)
     except BaseException:
         with state.database.writing(bearer.viewer) as connection:

@@ -11,12 +11,12 @@ from analytics.reports.short_count import Expanded, report_short_count
 from api import PREFIX
 from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
-from api.problems import READ_RESPONSES, RESPONSES
+from api.problems import READ_RESPONSES, responses
 from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
 router = APIRouter(
-    prefix=PREFIX, tags=["studies"], responses=READ_RESPONSES | {413: RESPONSES[413]}
+    prefix=PREFIX, tags=["studies"], responses=READ_RESPONSES | responses(413)
 )
 ORDER: Final = 100
 

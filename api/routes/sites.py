@@ -1,9 +1,9 @@
 """`/sites`: the registry, as JSON and on the map."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from api import PREFIX
@@ -23,6 +23,13 @@ MODELS: Final = (schemas.SiteFeatures,)
 MAX_SITES: Final = 10_000
 GEOJSON: Final = "application/geo+json"
 
+Limit = Annotated[
+    int | None, Query(ge=1, le=MAX_SITES, description="at most so many come")
+]
+Skip = Annotated[
+    int, Query(ge=0, le=1_000_000, description="so many others come first")
+]
+
 
 @router.get(
     "/sites",
@@ -30,12 +37,18 @@ GEOJSON: Final = "application/geo+json"
     response_model=schemas.Sites,
     responses=READ_RESPONSES,
 )
-def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
+def list_sites(
+    store: Store,
+    municipality: OfMunicipality = None,
+    limit: Limit = None,
+    skip: Skip = 0,
+) -> dict[str, object]:
     """List sites with their channels, by names of municipality and site.
 
-    Without pages: up to 10,000 sites; beyond that the `municipality` is required.
+    All of them, up to 10,000; `limit` and `skip` ask for a part.
     """
-    return {"sites": _sites(store, municipality)}
+    total, found = _sites(store, municipality, limit, skip)
+    return {"total": total, "sites": found}
 
 
 @router.get(
@@ -52,9 +65,17 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
         **READ_RESPONSES,
     },
 )
-def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse:
-    """Return sites as points with flat properties."""
-    found = _sites(store, municipality)
+def map_sites(
+    store: Store,
+    municipality: OfMunicipality = None,
+    limit: Limit = None,
+    skip: Skip = 0,
+) -> JSONResponse:
+    """Return sites as points with flat properties.
+
+    All of them, up to 10,000; `limit` and `skip` ask for a part.
+    """
+    _, found = _sites(store, municipality, limit, skip)
     return JSONResponse(
         {"type": "FeatureCollection", "features": [_feature(site) for site in found]},
         media_type=GEOJSON,
@@ -72,20 +93,25 @@ def get_site(site: NamedSite) -> Site:
     return site
 
 
-def _sites(store: Seen, municipality: str | None) -> list[Site]:
+def _sites(
+    store: Seen, municipality: str | None, limit: int | None, skip: int
+) -> tuple[int, list[Site]]:
+    """Return how many sites there are, and those that were asked for."""
     with store.connection() as connection:
         towns = list_municipalities(connection)
         count = sum(t.sites for t in towns if municipality in (None, t.key))
-        if count > MAX_SITES:
+        if count > MAX_SITES and limit is None:
             raise TooLong(
-                parameter="municipality",
+                parameter="limit",
                 detail=f"There are {count} sites and at most {MAX_SITES} come at once: "
-                "give a municipality",
+                "give a municipality, or `limit` and `skip`",
             )
-        found = sites.list_sites(connection, municipality=municipality)
+        found = sites.list_sites(
+            connection, municipality=municipality, limit=limit, skip=skip
+        )
         if not found:
             known.require(connection, municipality)
-        return found
+        return count, found
 
 
 def _feature(site: Site) -> dict[str, Any]:

@@ -12,6 +12,20 @@ WITHOUT_SUSPECTED: Final = (
 )
 
 
+class CalibrationOfFigure(BaseModel):
+    """What counts of a channel were multiplied with; readings stay as they were."""
+
+    site: str
+    channel: str
+    since: datetime
+    until: datetime | None = Field(description="null: it still holds")
+    factor: float
+    uncertainty: float | None = Field(
+        description="half the width of the interval that contains it with 95 %"
+    )
+    source: str = Field(description="how it was found, such as a manual count")
+
+
 class Basis(BaseModel):
     """Basis of a figure, except the shares."""
 
@@ -30,6 +44,9 @@ class Basis(BaseModel):
         [],
         description="hours (UTC) of the period that a wall clock showed twice: nobody "
         "knows which pass their readings are of",
+    )
+    calibrations: list[CalibrationOfFigure] = Field(
+        [], description="factors that hold in the period, the oldest first"
     )
 
 

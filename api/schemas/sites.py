@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.schemas.common import Simulated
+from verkehrspuls.model import Status
 
 
 class Channel(BaseModel):
@@ -34,7 +35,7 @@ class Site(Simulated):
     latitude: float | None
     longitude: float | None
     speed_limit_kmh: int | None
-    status: Literal["planned", "active", "retired"]
+    status: Status
     state: str
     time_zone: str
     licence: str
@@ -48,8 +49,9 @@ class Site(Simulated):
 
 
 class Sites(BaseModel):
-    """All sites, or those of a municipality."""
+    """All sites, or those of a municipality, or a part of them."""
 
+    total: int = Field(description="how many there are, beside `limit` and `skip`")
     sites: list[Site]
 
 
