@@ -1,7 +1,7 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from verkehrspuls.cases import Case
 from verkehrspuls.locales import locales
@@ -57,6 +57,57 @@ def audit(language: str, format: str = "") -> str:
     return f"/{language}/audit{f'.{format}' if format else ''}"
 
 
+def register(language: str, municipality: str = "", *parts: str) -> str:
+    """Return the address of what is registered, or of an entry by kind and key."""
+    path = "".join(f"/{quote(part)}" for part in (municipality, *parts) if part)
+    return f"/{language}/register{path}"
+
+
+def unknown(language: str, municipality: str = "") -> str:
+    """Return the address of the unknown sensors, of one town."""
+    return f"/{language}/unknown{f'/{municipality}' if municipality else ''}"
+
+
+def adopt(language: str, municipality: str, topic: str = "") -> str:
+    """Return the address where an unknown sensor is adopted."""
+    query = f"?{urlencode({'topic': topic})}" if topic else ""
+    return f"{unknown(language, municipality)}/adopt{query}"
+
+
+def commissioning(language: str, municipality: str, sensor: str) -> str:
+    """Return the address where a sensor is brought into service."""
+    return f"/{language}/commissioning/{municipality}/{sensor}"
+
+
+def count(language: str, municipality: str, site: str, number: int = 0) -> str:
+    """Return the address of the manual counts of a site, or of one of them."""
+    address = f"/{language}/count/{municipality}/{site}"
+    return f"{address}/{number}" if number else address
+
+
+def record(
+    language: str, municipality: str, site: str, number: int, *, pdf: bool = False
+) -> str:
+    """Return the address of the record of a manual count, as a page or a PDF."""
+    address = count(language, municipality, site, number)
+    return f"{address}/record{'.pdf' if pdf else ''}"
+
+
+def municipality(language: str, key: str = "") -> str:
+    """Return the address of what a municipality says of itself."""
+    return f"/{language}/municipality{f'/{quote(key)}' if key else ''}"
+
+
+def maintenance(language: str, municipality: str, kind: str, key: str) -> str:
+    """Return the address of the maintenance log of a site or sensor."""
+    return register(language, municipality, "maintenance", kind, key)
+
+
+def photograph(language: str, municipality: str, number: int) -> str:
+    """Return the address of a photograph of the maintenance log."""
+    return register(language, municipality, "photograph", str(number))
+
+
 def login(language: str, back: str = "") -> str:
     """Return the address for logging in, after which `back` is shown."""
     return _with_next(f"/{language}/login", back)
@@ -77,6 +128,11 @@ def account(language: str, part: str = "") -> str:
     return f"/{language}/account{f'/{part}' if part else ''}"
 
 
+def proof(language: str, back: str = "") -> str:
+    """Return the address for showing who one is, after which `back` is shown."""
+    return _with_next(account(language, "proof"), back)
+
+
 def cases(language: str) -> str:
     """Return the address of the list of anomaly cases."""
     return f"/{language}/cases"
@@ -87,10 +143,14 @@ def site_of(language: str, found: Case) -> str:
     return site(language, found.municipality, found.site)
 
 
-def single_sign_on(language: str, target: str = "") -> str:
-    """Return the address that leads to the provider, and then to a page of ours."""
-    query = f"?{urlencode({'target': target})}" if target else ""
-    return f"/{language}/login/oidc{query}"
+def single_sign_on(language: str, target: str = "", *, proves: bool = False) -> str:
+    """Return the address that leads to the provider, and then to a page of ours.
+
+    If it `proves`, who is logged in there has to log in again.
+    """
+    given = {"target": target, "proves": "1" if proves else ""}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"/{language}/login/oidc{f'?{query}' if query else ''}"
 
 
 def passkeys(language: str) -> str:
@@ -112,3 +172,44 @@ def after_login(language: str, asked: str) -> str:
 
 def _with_next(address: str, back: str) -> str:
     return f"{address}?{urlencode({NEXT: back})}" if back else address
+
+
+def device_profile(language: str, profile: str = "", **captured: str) -> str:
+    """Return the address where a device profile is made, or changed from another.
+
+    `captured`: of which `town` and `sensor`, or unknown `sender`, messages are taken.
+    """
+    given = {"profile": profile, **captured}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"/{language}/device-profile{f'?{query}' if query else ''}"
+
+
+def devices(language: str, municipality: str = "", format: str = "") -> str:
+    """Return the address of the devices of a town, as a page or a file."""
+    town = f"/{municipality}" if municipality else ""
+    return f"/{language}/devices{town}{f'.{format}' if format else ''}"
+
+
+def device(language: str, municipality: str, key: str) -> str:
+    """Return the address of a device."""
+    return f"{devices(language, municipality)}/{key}"
+
+
+def labels(language: str, municipality: str, query: str = "") -> str:
+    """Return the address of the labels of devices, to be printed."""
+    return f"/{language}/labels/{municipality}{f'?{query}' if query else ''}"
+
+
+def label(municipality: str, key: str) -> str:
+    """Return the address that stands on a device: short, and of no language."""
+    return f"/device/{municipality}/{key}"
+
+
+def history(language: str, municipality: str, site: str) -> str:
+    """Return the address of a site's history, for engineers."""
+    return f"/{language}/history/{municipality}/{site}"
+
+
+def scan(language: str, municipality: str) -> str:
+    """Return the address where the code on a LoRaWAN device is read."""
+    return f"/{language}/scan/{municipality}"

@@ -15,7 +15,13 @@ from fastapi import Request, Response
 
 from api.negotiation import takes
 
-_FILES: Final = ("style.css", "charts.js", "passkeys.js", "icon.svg")
+_FILES: Final = (
+    *("style.css", "icon.svg", "charts.js", "passkeys.js", "register.js"),
+    *("count.js", "count-worker.js", "live.js"),
+    "scan.js",
+)
+#: run beside the pages of an address that they name, not of their own
+_WORKERS: Final = ("count-worker.js",)
 _MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -66,6 +72,8 @@ class Assets:
         if asset is None:
             return None
         headers = {"Cache-Control": _CACHE_CONTROL, "Vary": "Accept-Encoding"}
+        if asset.name in _WORKERS:
+            headers["Service-Worker-Allowed"] = "/"
         content = asset.content
         if takes(request.headers.get("accept-encoding", ""), "gzip"):
             headers["Content-Encoding"] = "gzip"

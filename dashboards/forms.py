@@ -6,7 +6,7 @@ sent again afterwards.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Final, NamedTuple
@@ -18,7 +18,7 @@ from starlette.datastructures import ImmutableMultiDict
 from api.session import SAFE
 from api.viewer import Visit, visit_of
 from dashboards.language import Language
-from verkehrspuls.access.accounts import LastAdministrator, NotManaged
+from verkehrspuls.access.accounts import LastAdministrator, NotManaged, OwnAccount
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.passkeys import (
     LastSecondFactor,
@@ -27,6 +27,12 @@ from verkehrspuls.access.passkeys import (
 )
 from verkehrspuls.errors import BadParameter, VerkehrspulsError
 from verkehrspuls.moments import parse_day
+from verkehrspuls.registry.edit import EntryChanged, EntryUsed
+from verkehrspuls.registry.manual_counts import (
+    CountDecided,
+    CountGoesOn,
+    NothingCounted,
+)
 from verkehrspuls.text import mark
 
 DIFFERENT: Final = mark("The two passwords differ.")
@@ -35,7 +41,12 @@ WRONG_CODE: Final = mark(
 )
 #: name of the field that shows that a form is of this session
 TOKEN_FIELD: Final = "form_token"  # noqa: S105 - the name of a field
+#: name of a value that says that files have to be chosen again
+AGAIN: Final = "files_again"
 _MAX_FIELDS: Final = 2000
+_MAX_FILES: Final = 20
+#: of one field; the limit of the body holds as well
+_MAX_TEXT_BYTES: Final = 8 * 2**20
 
 Values = ImmutableMultiDict[str, str]
 
@@ -49,6 +60,10 @@ _SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
         "Nothing was changed: others decide on this account as well, because it has a "
         "role elsewhere. Ask the operator."
     ),
+    OwnAccount: mark(
+        "You cannot make a link for yourself. Change your password on the page of your "
+        "account, or ask another administrator or the operator."
+    ),
     NoPasskeys: mark(
         "Passkeys cannot be used at this address. The operator can change that: the "
         "setting pages.address needs https and a name."
@@ -57,6 +72,17 @@ _SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
         "One of your roles needs a second factor, and this is your last one. Add "
         "another passkey first."
     ),
+    EntryUsed: mark(
+        "It stays, because it, or something of it, has readings, messages or cases. "
+        "Register its end instead."
+    ),
+    EntryChanged: mark("Somebody else changed it meanwhile: look at it again."),
+    NothingCounted: mark(
+        "No sensor counts here now: attach a counting sensor first, or mend the date "
+        "of its installation."
+    ),
+    CountDecided: mark("It is decided on, and stays as it is: begin another count."),
+    CountGoesOn: mark("The count goes on: end it first, then decide."),
     TooManyPasskeys: mark("You have 20 passkeys. Remove one before you add another."),
 }
 
@@ -70,11 +96,22 @@ class LoginNeeded(Exception):
         self.values = values
 
 
+class Upload(NamedTuple):
+    """A file that was sent with a form."""
+
+    #: of the form
+    field: str
+    name: str
+    data: bytes
+
+
 class Posted(NamedTuple):
     """A form of a person who is logged in."""
 
     visit: Visit
     values: Values
+    #: files are not kept while somebody logs in: then `AGAIN` is among the values
+    uploads: Sequence[Upload] = ()
 
     def text(self, name: str) -> str:
         """Return what was typed into a field, without spaces around it."""
@@ -92,6 +129,7 @@ class Form:
     general: str = ""
     #: of the answer
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -110,6 +148,7 @@ class Form:
         if isinstance(error, BadParameter):
             self.errors[error.parameter] = sentence(language.phrase(error.detail))
         elif isinstance(error, TooManyAttempts):
+            self.headers["Retry-After"] = str(error.retry_s)
             minutes = max(1, math.ceil((error.until - now).total_seconds() / 60))
             self.general = language.plural(
                 "There were too many attempts. Try again in %(count)s minute.",
@@ -139,12 +178,29 @@ def day_in(
 
 
 async def _values(request: Request) -> Values:
+    request.state.uploads = []
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await _parts(request)
     body = (await request.body()).decode("utf-8", "replace")
     try:
         pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError as error:
         raise HTTPException(413, f"More than {_MAX_FIELDS} fields.") from error
     return Values([(name, text.replace("\0", "")) for name, text in pairs])
+
+
+async def _parts(request: Request) -> Values:
+    """Read a form with files, of who is logged in also the files themselves."""
+    limits = {"max_files": _MAX_FILES, "max_fields": _MAX_FIELDS}
+    async with request.form(**limits, max_part_size=_MAX_TEXT_BYTES) as form:
+        values = []
+        for name, part in form.multi_items():
+            if isinstance(part, str):
+                values.append((name, part.replace("\0", "")))
+            elif part.filename:
+                data = await part.read() if visit_of(request) else b""
+                request.state.uploads.append(Upload(name, part.filename, data))
+    return Values(values)
 
 
 #: what a form contains, of whoever sent it
@@ -166,8 +222,9 @@ def _posted(request: Request, values: Typed) -> Posted:
         or not visit.session.is_complete
         or not visit.is_own(values.get(TOKEN_FIELD, ""))
     ):
-        raise LoginNeeded(values)
-    return Posted(visit, values)
+        again = [(AGAIN, "1")] if request.state.uploads else []
+        raise LoginNeeded(Values([*values.multi_items(), *again]))
+    return Posted(visit, values, request.state.uploads)
 
 
 #: who is logged in

@@ -6,6 +6,7 @@ from typing import Final
 
 from analytics.quality.passport import Passport
 from dashboards.language import Language
+from verkehrspuls.calibrations import Calibrated
 from verkehrspuls.text import mark
 
 #: names of the shares
@@ -31,6 +32,36 @@ def ambiguous(hours: Iterable[datetime], zone: str, language: Language) -> str:
     return language.phrase(_SENTENCE, hours=listed) if listed else ""
 
 
+_CALIBRATED = mark("calibrated")
+_CALIBRATED_SENTENCE = mark("Counts are calibrated: %(factors)s.")
+
+
+def calibrated(
+    calibrations: Iterable[Calibrated], zone: str, language: Language
+) -> str:
+    """Describe what counts were multiplied with; empty if that is nothing."""
+    listed = _factors(calibrations, zone, language)
+    return language.phrase(_CALIBRATED_SENTENCE, factors=listed) if listed else ""
+
+
+def _factors(calibrations: Iterable[Calibrated], zone: str, language: Language) -> str:
+    """List factors; what is the same on several lanes is told once."""
+    told = (_factor(one, zone, language) for one in calibrations)
+    return "; ".join(dict.fromkeys(told))
+
+
+def _factor(one: Calibrated, zone: str, language: Language) -> str:
+    factor = language.number(one.factor, 3)
+    if one.uncertainty is not None:
+        factor += f" ± {language.number(one.uncertainty, 3)} (95 %)"
+    return language.phrase(
+        mark("%(channel)s %(days)s times %(factor)s"),
+        channel=one.name,
+        days=language.installed(one.since, one.until, zone),
+        factor=factor,
+    )
+
+
 def _hours(hours: Iterable[datetime], zone: str, language: Language) -> str:
     return "; ".join(language.hour(hour, zone) for hour in hours)
 
@@ -49,6 +80,9 @@ def lines(
     if passport.ambiguous_hours:
         hours = _hours(passport.ambiguous_hours, zone, language)
         found.append((language.phrase(_AMBIGUOUS), hours))
+    if passport.calibrations:
+        factors = _factors(passport.calibrations, zone, language)
+        found.append((language.phrase(_CALIBRATED), factors))
     if passport.days_used is not None:
         days = language.number(passport.days_used)
         if passport.days_required is not None:

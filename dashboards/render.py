@@ -17,9 +17,10 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from api import conditional, negotiation
 from api.database import Seen
 from api.query import is_tracking
-from api.viewer import Visit, seen_by, viewer_of, visit_of
+from api.viewer import Visit, is_unsure, seen_by, viewer_of, visit_of
 from dashboards import addresses, period
 from dashboards.assets import Assets
+from dashboards.forms import Form
 from dashboards.language import Language
 from dashboards.owners import owners
 from dashboards.remembered import Remembered
@@ -99,11 +100,13 @@ def render(
     *,
     of: Iterable[Municipality | Site] = (),
     address: str | None = None,
+    form: object = None,
     **context: Any,
 ) -> HTMLResponse:
     """Render a page; `of` are the towns, or sites, whose data it shows.
 
-    `address` is the one to print, if it is not the requested one.
+    `address` is the one to print, if it is not the requested one. A form may say when
+    to try again.
     """
     assets: Assets = request.app.state.assets
     # pages of prose have a file for each language, or else the English one
@@ -118,11 +121,14 @@ def render(
         links=request.app.state.links,
         address=address or _with_query(request, request.url.path),
         visit=visit,
+        form_token=visit.form_token() if visit else "",
+        unsure=is_unsure(request),
         place=_place(visit, language) if visit else "",
         owners=owners(of, request.app.state.settings.pages),
+        form=form,
         **context,
     )
-    return HTMLResponse(text)
+    return HTMLResponse(text, headers=form.headers if isinstance(form, Form) else None)
 
 
 def known(
@@ -144,6 +150,7 @@ def known(
         language.key,
         __version__,
         visit_of(request),
+        is_unsure(request),
         viewer_of(request),
         at.replace(second=0, microsecond=0),
         request.app.state.settings.pages,
@@ -205,6 +212,12 @@ def _switches(request: Request, language: Language) -> list[tuple[Language, str]
 
 def _with_query(request: Request, path: str) -> str:
     return f"{path}?{found}" if (found := query_of(request)) else path
+
+
+def language_of(request: Request) -> Language:
+    """Return the language of a page's address, else that of the reader's browser."""
+    first = request.url.path.removeprefix("/").partition("/")[0]
+    return Language(first if first in locales() else preferred(request))
 
 
 def preferred(request: Request) -> str:

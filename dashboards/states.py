@@ -1,5 +1,9 @@
-"""The words and shapes of a site's state now (`analytics.reports.site_now`)."""
+"""The words and shapes of what sites and devices are like now.
 
+See `analytics.reports.site_now` and `analytics.reports.device_condition`.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +20,10 @@ class State:
     symbol: str
 
 
-STATES: Final = {
+States = Mapping[str, State]
+
+
+STATES: Final[States] = {
     state.key: state
     for state in (
         State("more", mark("more than usual"), "triangle-up"),
@@ -31,4 +38,18 @@ STATES: Final = {
         State("rejected", mark("messages cannot be used"), "x-open"),
         State("none", mark("no data"), "circle-open"),
     )
+}
+
+#: conditions of devices, each with style and glyph of a state above
+DEVICES: Final[States] = {
+    "silent": State("late", mark("silent"), "diamond-open"),
+    "clock": State("rejected", mark("wrong clock"), "x-open"),
+    "battery": State("less", mark("battery low"), "triangle-down"),
+    "maintenance": State("environment", mark("maintenance due"), "square"),
+    "waiting": State("begun", mark("nothing came yet"), "square-open"),
+    "reporting": State("usual", mark("reporting"), "circle"),
+    "imported": State("daily", mark("from files"), "square"),
+    "planned": State("none", mark("planned"), "circle-open"),
+    "out-of-service": State("none", mark("out of service"), "circle-open"),
+    "dismantled": State("none", mark("dismantled"), "circle-open"),
 }

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from dashboards.figures.layout import Figure, layout, plain
 from dashboards.language import Language
-from dashboards.states import STATES
+from dashboards.states import STATES, States
 
 #: radius of the Web-Mercator sphere in km
 _RADIUS_KM = 6378.137
@@ -75,7 +75,7 @@ class Place:
     road: str
     #: the municipality's name
     town: str
-    #: a key of `STATES`
+    #: a key of the states that are drawn
     state: str
     #: lines of the hover text
     words: tuple[str, ...]
@@ -106,6 +106,7 @@ def site_map(
     *,
     spread: bool = False,
     height: int = 440,
+    states: States = STATES,
 ) -> Figure:
     """Draw sites by state; marks that would cover each other are moved apart.
 
@@ -114,7 +115,9 @@ def site_map(
     mark.
     """
     points = [project(place.latitude, place.longitude) for place in places]
-    drawing = _Drawing(places, points, language, spread=spread, height=height)
+    drawing = _Drawing(
+        places, points, language, spread=spread, height=height, states=states
+    )
     figures = [drawing.figure(widths) for widths in _WIDTHS]
     parts = [[figure["layout"], *figure["data"]] for figure in figures]
     limits = [narrowest for narrowest, _ in _WIDTHS]
@@ -141,8 +144,10 @@ class _Drawing:
         *,
         spread: bool,
         height: int,
+        states: States,
     ) -> None:
         self._language, self._spread, self._height = language, spread, height
+        self._states = states
         self._latitude = (
             sum(p.latitude for p in places) / len(places) if places else 50.0
         )
@@ -156,7 +161,9 @@ class _Drawing:
         self._points = self._sites
         if self._clustered:
             cell_km = _CELL * self._pixel_km(_WIDTH)
-            self._places, middles = _clusters(places, points, language, cell_km=cell_km)
+            self._places, middles = _clusters(
+                places, points, language, cell_km=cell_km, states=states
+            )
             self._points = tuple(middles)
 
     def figure(self, widths: tuple[int, int]) -> Figure:
@@ -182,7 +189,7 @@ class _Drawing:
         lines = [_line(road, along) for road, along in roads]
         marks = (
             self._marks(key, points, sides, named=named)
-            for key in STATES
+            for key in self._states
             if any(place.state == key for place in self._places)
         )
         return {"data": [*lines, *marks], "layout": self._layout(points, widths[0])}
@@ -210,7 +217,7 @@ class _Drawing:
         named: bool,
     ) -> dict[str, object]:
         """Return the marks of a state, with the names of their sites."""
-        state = STATES[key]
+        state = self._states[key]
         shown = [
             each
             for each in zip(self._places, points, sides, strict=True)
@@ -236,8 +243,8 @@ class _Drawing:
                 "size": [_size(place) for place, *_ in shown]
                 if self._clustered
                 else 13,
-                "color": f"var(--state-{key})",
-                "line": {"width": 1.5, "color": f"var(--state-{key})"},
+                "color": f"var(--state-{state.key})",
+                "line": {"width": 1.5, "color": f"var(--state-{state.key})"},
             },
         }
 
@@ -312,6 +319,7 @@ def _clusters(
     language: Language,
     *,
     cell_km: float,
+    states: States,
 ) -> tuple[list[Place], list[_Point]]:
     """Join the sites of each cell of a grid: at their middle, by their commonest state.
 
@@ -334,17 +342,17 @@ def _clusters(
         if count == 1:
             joined.append(first)
             continue
-        states = Counter(place.state for place, _ in inside)
+        counts = Counter(place.state for place, _ in inside)
         ways = {place.link.rpartition("/")[0] for place, _ in inside}
         joined.append(
             replace(
                 first,
                 name=language.plural("%(count)s site", "%(count)s sites", count),
-                state=max(STATES, key=lambda key: states[key]),
+                state=max(states, key=lambda key: counts[key]),
                 words=tuple(
-                    f"{language.number(states[key])} {language.phrase(state.word)}"
-                    for key, state in STATES.items()
-                    if states[key]
+                    f"{language.number(counts[key])} {language.phrase(state.word)}"
+                    for key, state in states.items()
+                    if counts[key]
                 ),
                 link=ways.pop() if len(ways) == 1 else "",
                 sites=count,

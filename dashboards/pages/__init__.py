@@ -1,7 +1,8 @@
 """The pages: a folder each, with its route, its view and its template.
 
 A folder with a `route.py` is a page; its `router` has the page's addresses, and its
-optional `LINK` appears in the navigation.
+optional `LINK` appears in the navigation. `LARGER` are limits of bodies in bytes, by
+patterns of paths that take files.
 """
 
 from importlib import import_module
@@ -12,6 +13,8 @@ from fastapi import FastAPI
 from dashboards.forms import LoginNeeded
 from dashboards.pages.login.view import ask
 from dashboards.pages.problem.view import problem_page
+from dashboards.pages.proof.view import ask as ask_for_proof
+from dashboards.proof import ProofNeeded
 from dashboards.render import Link
 
 
@@ -23,6 +26,8 @@ def add_pages(app: FastAPI) -> None:
         page = import_module(f"{__name__}.{name}.route")
         app.include_router(page.router)
         links += [page.LINK] if hasattr(page, "LINK") else []
+        app.state.larger |= getattr(page, "LARGER", {})
     app.state.links = links
     app.state.problem_page = problem_page
     app.add_exception_handler(LoginNeeded, ask)
+    app.add_exception_handler(ProofNeeded, ask_for_proof)

@@ -242,6 +242,20 @@
     dark.addEventListener("change", changed);
   }
 
+  // The menu of who is logged in closes as others do.
+  function accountMenu() {
+    var menu = document.querySelector("details.account");
+    if (!menu) return;
+    document.addEventListener("click", function (event) {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+    menu.addEventListener("keydown", function (event) {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      menu.firstElementChild.focus();
+    });
+  }
+
   // A date field writes days as the browser likes; the words follow the page.
   function dayWords() {
     var format = new Intl.DateTimeFormat(root.lang === "de" ? "de-DE" : "en-GB", {
@@ -270,6 +284,7 @@
   // Deferred scripts have run by then, so Plotly is there.
   document.addEventListener("DOMContentLoaded", function () {
     themeButton();
+    accountMenu();
     dayWords();
     copyButtons();
     window.addEventListener("beforeprint", function () {

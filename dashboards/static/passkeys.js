@@ -37,7 +37,7 @@ async function use(form, mediation) {
         mediation,
         signal,
       });
-  form.elements.answer.value = JSON.stringify(shown.toJSON());
+  form.querySelector("[data-answer]").value = JSON.stringify(shown.toJSON());
   form.submit();
 }
 

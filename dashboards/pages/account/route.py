@@ -1,24 +1,23 @@
 """The pages of the own account: roles, password, second factor, sessions."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import session
-from dashboards import addresses
+from dashboards import addresses, proof
 from dashboards.forms import DIFFERENT, WRONG_CODE, Form, Person, Sent
 from dashboards.language import Language
 from dashboards.pages.account.view import account_page
 from dashboards.pages.login.view import Setup
-from dashboards.render import LanguageKey, Now, page_router, render
+from dashboards.proof import ProofNeeded, Proved
+from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import sessions, totp
 from verkehrspuls.errors import VerkehrspulsError
-from verkehrspuls.text import mark
 
 router = page_router()
-
-_WRONG = mark("This is not your password.")
 
 
 @router.get("/{language:language}/account")
@@ -37,28 +36,36 @@ def account(
 def change_password(
     request: Request, language: LanguageKey, sent: Sent, now: Now
 ) -> Response:
-    """Change the own password; all other sessions end."""
-    page_language, form = Language(language), Form()
-    old, new = (sent.values.get(name, "") for name in ("current_password", "password"))
+    """Change the own password, or choose one; other sessions end, if that is ticked."""
+    page_language, form = Language(language), Form(sent.values)
+    new = sent.values.get("password", "")
     if new != sent.values.get("password_again"):
         form.errors["password_again"] = page_language.phrase(DIFFERENT)
         form.status = 422
         return account_page(request, page_language, form, now=now)
+    with database_of(request).connection() as connection:
+        has_one = sessions.ways(connection).password
     try:
+        sent = proof.require(request, sent, now, password=has_one)
         changed = sessions.change_password(
             session.transaction_for(request, sent.visit.viewer),
-            old,
+            sent.visit.session,
             new,
-            settings=request.app.state.settings.access,
+            also=partial(proof.end_others, sent=sent),
         )
+    except ProofNeeded as error:
+        if not has_one:
+            raise
+        form.errors, form.status = error.form.errors, error.form.status
+        form.general = error.form.general
     except VerkehrspulsError as error:
         form.refuse(error, page_language, now=now)
-        return account_page(request, page_language, form, now=now)
-    if not changed:
-        form.errors["current_password"] = page_language.phrase(_WRONG)
-        form.status = 422
-        return account_page(request, page_language, form, now=now)
-    return _done(language, "password")
+    else:
+        if changed:
+            return _done(language, "password")
+        # the ten minutes have just ended
+        form.status = 403
+    return account_page(request, page_language, form, now=now)
 
 
 @router.get("/{language:language}/account/second-factor")
@@ -66,12 +73,15 @@ def second_factor(request: Request, language: LanguageKey, person: Person) -> Re
     """Show what an app for one-time codes needs."""
     if person.session.has_second_factor:
         return RedirectResponse(addresses.account(language), 303)
+    if not person.session.has_proved:
+        here = addresses.account(language, "second-factor")
+        return RedirectResponse(addresses.proof(language, here), 303)
     return _second_factor(request, Language(language), Form(), Setup.of(person))
 
 
 @router.post("/{language:language}/account/second-factor")
 def set_up_second_factor(
-    request: Request, language: LanguageKey, sent: Sent, now: Now
+    request: Request, language: LanguageKey, sent: Proved, now: Now
 ) -> Response:
     """Set up the second factor by its first code."""
     page_language, form = Language(language), Form()
@@ -92,16 +102,23 @@ def set_up_second_factor(
 
 
 @router.post("/{language:language}/account/sessions")
-def end_sessions(request: Request, language: LanguageKey, sent: Sent) -> Response:
+def end_sessions(
+    request: Request, language: LanguageKey, sent: Sent, now: Now
+) -> Response:
     """End one session, or all of them."""
-    mine, number = sent.visit.session, sent.text("session")
-    only = None
+    number, only = sent.text("session"), None
     if number:
         # 0 is no session
         only = int(number) if number.isdecimal() and len(number) < 19 else 0
+    is_own = only == sent.visit.session.session_id
+    if not is_own:
+        sent = proof.require(request, sent, now)
     with session.transaction_for(request, sent.visit.viewer)() as connection:
-        sessions.end_all(connection, mine.account_id, only=only)
-    if only not in (None, mine.session_id):
+        if is_own:
+            sessions.end(connection)
+        else:
+            sessions.end_all(connection, sent.visit.session.account_id, only=only)
+    if only is not None and not is_own:
         return _done(language, "session")
     response = RedirectResponse(addresses.login(language), 303)
     session.end(request, response)

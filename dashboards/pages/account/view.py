@@ -11,7 +11,7 @@ from dashboards.forms import Form
 from dashboards.language import Language
 from dashboards.pages.single_sign_on.view import button
 from dashboards.render import database_of, render
-from verkehrspuls.access import sessions
+from verkehrspuls.access import sessions, tokens
 from verkehrspuls.access.permissions import ROLE_NAMES
 from verkehrspuls.access.sessions import Held
 from verkehrspuls.text import mark
@@ -19,7 +19,8 @@ from verkehrspuls.text import mark
 #: times of an account belong to no town
 ZONE: Final = "Europe/Berlin"
 _DONE: Final = {
-    "password": mark("Your password is changed. All other sessions have ended."),
+    "password": mark("Your password is changed."),
+    "unlinked": mark("Your account is not linked any more."),
     "second-factor": mark(
         "The second factor is set up. All other sessions have ended."
     ),
@@ -55,12 +56,26 @@ def account_page(
     mine = visit.session
     with database_of(request).connection() as connection:
         found = sessions.of_account(connection, mine.account_id)
+        ways = sessions.ways(connection)
+        used = sum(
+            one.account_id == mine.account_id and one.state == "valid"
+            for one in tokens.every(connection)
+        )
     response = render(
         request,
         language,
         "pages/account/account.html",
         person=mine,
+        ways=ways,
+        linked=language.moment(ways.linked_at, ZONE) if ways.linked_at else "",
         single_sign_on=button(request, language),
+        tokens=language.plural(
+            "Revoke my token: the program that uses it stops",
+            "Revoke my %(count)s tokens: the programs that use them stop",
+            used,
+        )
+        if used
+        else "",
         roles=roles_in_words(mine.roles, language),
         lines=[
             Line(

@@ -1,14 +1,18 @@
 """The page of the audit log, and the log as a file."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from tempfile import SpooledTemporaryFile
+from threading import BoundedSemaphore
 from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
 
+from api.database import MAX_WAIT_S
+from api.errors import TooSlow
 from dashboards.forms import Person, day_in
 from dashboards.language import Language
 from dashboards.pages.account.view import ZONE
@@ -26,6 +30,8 @@ from verkehrspuls.text import mark
 router = page_router()
 
 ROWS: Final = 50
+#: files that are written at once: each takes a connection for as long
+_TURNS: Final = BoundedSemaphore(2)
 #: bytes of a file that are kept in memory, and read at once
 _BLOCK: Final = 1 << 20
 _MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
@@ -82,9 +88,10 @@ def file_of_entries(
     choice, errors = _choice(chosen, towns, page_language)
     if errors:
         return _page(request, page_language, chosen, person, towns)
-    # written before it is sent, so that nobody gets a part of it for the whole
-    file = SpooledTemporaryFile(_BLOCK)  # noqa: SIM115 - closed when it was sent
-    with database_of(request).connection() as connection:
+    # written before it is sent, so that nobody gets a part of it for the whole, and who
+    # reads slowly holds no connection
+    with _turn(), database_of(request).connection() as connection:
+        file = SpooledTemporaryFile(_BLOCK)  # noqa: SIM115 - closed when it was sent
         for line in FORMATS[format](audit.each(connection, **choice)):
             file.write(line.encode())
     headers = {
@@ -98,6 +105,17 @@ def file_of_entries(
         media_type=_MEDIA_TYPES[format],
         background=BackgroundTask(file.close),
     )
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for one of the turns in which files are written."""
+    if not _TURNS.acquire(timeout=MAX_WAIT_S):
+        raise TooSlow
+    try:
+        yield
+    finally:
+        _TURNS.release()
 
 
 def _page(

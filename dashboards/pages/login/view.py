@@ -11,19 +11,19 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from api import session
-from api.viewer import Visit, visit_of
+from api import problems, session
+from api.viewer import Visit, is_unsure, visit_of
 from dashboards import acts, addresses
 from dashboards.addresses import NEXT
 from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Values
 from dashboards.language import Language
 from dashboards.pages.passkeys.view import are_usable
 from dashboards.pages.single_sign_on.view import button
-from dashboards.render import database_of, preferred, query_of, render
+from dashboards.render import database_of, language_of, query_of, render
 from verkehrspuls.access import sessions, totp
 from verkehrspuls.access.permissions import ROLE_NAMES
 from verkehrspuls.access.sessions import Begun
-from verkehrspuls.locales import locales
+from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.text import mark
 
 #: begins the names of fields that say what to send there
@@ -73,8 +73,10 @@ def after(values: Values, language: Language) -> After:
 def ask(request: Request, error: Exception) -> Response:
     """Ask somebody to log in, who wanted something that needs it."""
     assert isinstance(error, LoginNeeded)  # noqa: S101 - registered for it
-    first = request.url.path.removeprefix("/").partition("/")[0]
-    language = Language(first if first in locales() else preferred(request))
+    if is_unsure(request):
+        reason = "sessions cannot be looked up"
+        return problems.own(request, DatabaseUnavailable(reason=reason))
+    language = language_of(request)
     query = query_of(request)
     here = f"{request.url.path}{'?' * bool(query)}{query}"
     visit = visit_of(request)
@@ -182,11 +184,7 @@ def proceed(
     request: Request, language: Language, begun: Begun, then: After
 ) -> Response:
     """Go on after a session has begun, or got a new id."""
-    viewer = sessions.viewer_of(begun.id)
-    with request.app.state.database.connection(viewer) as connection:
-        found = sessions.find(connection)
-    assert found is not None  # noqa: S101 - it has just begun
-    request.state.visit = Visit(begun.id, found)
+    session.take_over(request, begun.id)
     response: Response
     if not begun.is_complete:
         response = second_factor_page(request, language, then, Form())

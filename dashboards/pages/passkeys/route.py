@@ -11,11 +11,20 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from api import session
 from api.viewer import Visit, viewer_of, visit_of
-from dashboards import addresses
-from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Sent, Typed, Values
+from dashboards import addresses, proof
+from dashboards.forms import (
+    TOKEN_FIELD,
+    Form,
+    LoginNeeded,
+    Posted,
+    Sent,
+    Typed,
+    Values,
+)
 from dashboards.language import Language
 from dashboards.pages.login.view import after, ask_again, proceed
 from dashboards.pages.passkeys import view
+from dashboards.proof import ProofNeeded
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import passkeys
 from verkehrspuls.access.sessions import Begun
@@ -32,7 +41,8 @@ PasskeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 @router.get(_OWN)
 def own(request: Request, language: LanguageKey) -> Response:
     """Show the own passkeys."""
-    return _page(request, _who_adds(request), Language(language), Form())
+    visit = _who_adds(request).visit
+    return _page(request, visit, Language(language), Form())
 
 
 @router.post(f"{_OWN}/options")
@@ -42,12 +52,14 @@ def begin_adding(
     """Answer what a browser needs to make a passkey."""
     page_language = Language(language)
     try:
-        visit = _who_adds(request, typed)
+        visit = proof.require(request, _who_adds(request, typed), now).visit
         party = view.party_of(request)
         with session.transaction_for(request, visit.viewer)() as connection:
             options = passkeys.offer(connection, party)
     except LoginNeeded:
         options = None
+    except ProofNeeded:
+        return _refusal(Form(general=page_language.phrase(view.UNPROVED), status=403))
     except VerkehrspulsError as error:
         return _refusal(Form.of(error, page_language, now=now))
     if options is None:
@@ -59,7 +71,8 @@ def begin_adding(
 def add(request: Request, language: LanguageKey, typed: Typed, now: Now) -> Response:
     """Add the passkey that a browser made."""
     page_language = Language(language)
-    visit, form = _who_adds(request, typed), Form(typed)
+    visit = proof.require(request, _who_adds(request, typed), now).visit
+    form = Form(typed)
     try:
         made = passkeys.add(
             session.transaction_for(request, visit.viewer),
@@ -85,10 +98,15 @@ def change(
     """Rename or remove an own passkey."""
     page_language, form = Language(language), Form(sent.values)
     settings = request.app.state.settings.access
+    removes = sent.text("do") == "remove"
+    if removes:
+        sent = proof.require(request, sent, now)
     try:
         with session.transaction_for(request, sent.visit.viewer)() as connection:
-            if sent.text("do") == "remove":
+            if removes:
                 done = passkeys.remove(connection, passkey_id, settings=settings)
+                if done:
+                    proof.end_others(connection, sent)
             else:
                 done = passkeys.rename(connection, passkey_id, sent.text("name"))
     except VerkehrspulsError as error:
@@ -169,14 +187,18 @@ def _page(
         at=at,
         empty=Form(),
         usable=view.are_usable(request),
+        # who logs in has just done so
+        proved=visit.session.has_proved or not visit.session.is_complete,
     )
     page.status_code = form.status
     page.headers.update(_NOT_KEPT)
     return page
 
 
-def _who_adds(request: Request, sent: Values | None = None) -> Visit:
-    """Return the session in which a passkey may be added; the database decides.
+def _who_adds(request: Request, sent: Values | None = None) -> Posted:
+    """Return what was sent in a session in which a passkey may be added.
+
+    The database decides by itself.
 
     Raises `LoginNeeded`, also if what was sent is no form of it.
     """
@@ -187,9 +209,11 @@ def _who_adds(request: Request, sent: Values | None = None) -> Visit:
         or (sent is not None and not visit.is_own(sent.get(TOKEN_FIELD, "")))
     ):
         raise LoginNeeded
-    return visit
+    return Posted(visit, sent or Values())
 
 
 def _refusal(form: Form) -> Response:
     """Say to the script why nothing was done."""
-    return JSONResponse({"said": form.general}, form.status, _NOT_KEPT)
+    return JSONResponse(
+        {"said": form.general}, form.status, {**_NOT_KEPT, **form.headers}
+    )

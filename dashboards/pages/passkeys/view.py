@@ -17,6 +17,7 @@ NOT_ACCEPTED: Final = mark(
     "This passkey was not accepted. Please try again, or use another way to log in."
 )
 ENDED: Final = mark("You are not logged in any more. Please log in again.")
+UNPROVED: Final = mark("Open this page again, and confirm that it is you.")
 GONE: Final = mark("This passkey was removed already.")
 
 

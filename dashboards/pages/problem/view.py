@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from api.problems import Problem
+from api.session import SAFE
 from dashboards.language import Language
 from dashboards.pages.towns.standing import known_towns
 from dashboards.render import preferred, render
@@ -27,6 +28,13 @@ _PROBLEMS: Final = {
     422: (
         mark("This cannot be shown"),
         mark("Something in the address is wrong. Choose the period again."),
+    ),
+    429: (
+        mark("Too many requests"),
+        mark(
+            "More came from your network, or with your account, than is taken in a "
+            "minute."
+        ),
     ),
     503: (
         mark("The data cannot be reached"),
@@ -56,12 +64,25 @@ def problem_page(request: Request, problem: Problem) -> Response:
         for error in errors
         if is_translated(error.text.removesuffix("."), "de")
     ]
+    if problem.retry_s and status == 429:
+        details.append(
+            language.plural(
+                "Try again in %(count)s second.",
+                "Try again in %(count)s seconds.",
+                problem.retry_s,
+            )
+        )
+        if request.method not in SAFE:
+            details.append(
+                language.phrase("The form was not taken: go back and send it again.")
+            )
     response = render(
         request,
         language,
         "pages/problem/problem.html",
-        # for the note on simulated data; without a database it is unknown
-        of=known_towns(request) if status < 500 else (),
+        # for the note on simulated data; it is not worth a query to those who sent too
+        # many requests, and without a database it is unknown
+        of=known_towns(request) if status < 429 else (),
         problem=problem,
         heading=language.phrase(heading),
         advice=language.phrase(advice),

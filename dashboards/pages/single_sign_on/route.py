@@ -1,10 +1,11 @@
 """Logging in and out at the provider of single sign-on."""
 
 import logging
-from typing import Final
+from datetime import datetime
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
@@ -12,9 +13,11 @@ from starlette.exceptions import HTTPException
 from api import session
 from api.viewer import visit_of
 from dashboards import addresses
-from dashboards.forms import Sent
+from dashboards.forms import Form, Posted
 from dashboards.language import Language
+from dashboards.pages.account.view import account_page
 from dashboards.pages.single_sign_on import view
+from dashboards.proof import Proved, end_others
 from dashboards.render import LanguageKey, Now, page_router, preferred, render
 from verkehrspuls.access import oidc, sessions
 from verkehrspuls.access.provider import (
@@ -38,14 +41,22 @@ COOKIE: Final = "login"
 
 
 @router.get(addresses.SINGLE_SIGN_ON)
-def begin(request: Request, language: LanguageKey, target: str = "") -> Response:
-    """Send a browser to the provider, to come back to a page of ours."""
+def begin(
+    request: Request,
+    language: LanguageKey,
+    target: str = "",
+    proves: Annotated[str, Query(max_length=1)] = "",
+) -> Response:
+    """Send a browser to the provider, to come back to a page of ours.
+
+    With `proves` the person has to log in there again.
+    """
     back = addresses.after_login(language, target if len(target) <= _MOST else "")
     if not request.scope["same_origin"]:
         # a page elsewhere would use up the attempts of its readers' address
         return _not_kept(RedirectResponse(addresses.login(language, back), 303))
     try:
-        begun = _begin(request, language, back)
+        begun = _begin(request, language, back, proves=bool(proves))
     except ProviderUnavailable as error:
         return _refused(request, language, error)
     response = RedirectResponse(begun.address, status_code=303)
@@ -53,9 +64,10 @@ def begin(request: Request, language: LanguageKey, target: str = "") -> Response
 
 
 @router.post("/{language:language}/account/single-sign-on")
-def link(request: Request, language: LanguageKey, sent: Sent) -> Response:
-    """Link the own account to who somebody is at the provider."""
-    assert sent.visit  # noqa: S101 - of who is logged in
+def link(request: Request, language: LanguageKey, sent: Proved, now: Now) -> Response:
+    """Link the own account to who somebody is at the provider, or unlink it."""
+    if sent.text("do") == "unlink":
+        return _unlink(request, language, sent, now)
     try:
         begun = _begin(request, language, addresses.account(language), links=True)
     except ProviderUnavailable as error:
@@ -119,8 +131,28 @@ async def log_out(request: Request, at: Now) -> Response:
     return Response(None, 200, headers)
 
 
+def _unlink(
+    request: Request, language: LanguageKey, sent: Posted, now: datetime
+) -> Response:
+    account_id = sent.visit.session.account_id
+    with session.transaction_for(request, sent.visit.viewer)() as connection:
+        if is_gone := oidc.unlink(connection, account_id):
+            end_others(connection, sent)
+    if is_gone:
+        address = f"{addresses.account(language)}?done=unlinked"
+        return RedirectResponse(address, 303)
+    page_language = Language(language)
+    form = Form(general=page_language.phrase(view.PASSWORD_FIRST), status=409)
+    return account_page(request, page_language, form, now=now)
+
+
 def _begin(
-    request: Request, language: LanguageKey, target: str, *, links: bool = False
+    request: Request,
+    language: LanguageKey,
+    target: str,
+    *,
+    links: bool = False,
+    proves: bool = False,
 ) -> oidc.Begin:
     settings: Settings = request.app.state.settings
     visit = visit_of(request)
@@ -130,6 +162,7 @@ def _begin(
         target,
         viewer=visit.viewer if visit and links else ANONYMOUS,
         links=links,
+        proves=proves,
         browser=request.cookies.get(_cookie_name(request), ""),
         language=language,
         origin=session.origin_of(request),

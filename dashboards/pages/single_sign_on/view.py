@@ -80,6 +80,13 @@ ADVICE: Final[dict[Reason | Literal["unavailable"], Advice]] = {
 }
 
 
+#: why an account stays linked
+PASSWORD_FIRST: Final = mark(
+    "Your account stays linked: without a password you could not log in any more. "
+    "Choose one first."
+)
+
+
 def button(request: Request, language: Language) -> str | None:
     """Return the words of what leads to the provider; None where there is none."""
     if getattr(request.app.state, "provider", None) is None:

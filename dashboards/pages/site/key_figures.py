@@ -105,7 +105,7 @@ def total(counted: Counted, language: Language) -> KeyFigure:
             share=language.percent(passport.observed),
         ),
         passport=passports.lines(passport, language, zone=counted.site.time_zone),
-        cases=counted.cases,
+        cases=passport.cases,
     )
 
 

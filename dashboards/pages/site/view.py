@@ -28,7 +28,7 @@ from dashboards.pages.site.environment import environment_charts
 from dashboards.pages.site.health import DAYS_SHOWN, Health, health
 from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
-from dashboards.passports import ambiguous
+from dashboards.passports import ambiguous, calibrated
 from dashboards.period import Period, read
 from verkehrspuls.cases import Case
 from verkehrspuls.settings import Analytics
@@ -128,7 +128,11 @@ def content(
         shown.language,
     )
     sentence += " " + _heard(shown, begun=found is not None and found.has_begun)
-    unsure = ambiguous(known.ambiguous_of_all, shown.zone, shown.language)
+    told = [
+        passport,
+        calibrated(known.calibrations, shown.zone, shown.language),
+        ambiguous(known.ambiguous_of_all, shown.zone, shown.language),
+    ]
     return Content(
         view=shown,
         figures=figures,
@@ -136,7 +140,7 @@ def content(
         charts=drawn,
         days=_days(shown, days),
         sentence=sentence,
-        passport=f"{passport} {unsure}".strip(),
+        passport=" ".join(filter(None, told)),
         health=health(shown.site, known.verdicts, shown.language, today=shown.today),
         cases=known.cases,
         other_cases=known.other_cases,

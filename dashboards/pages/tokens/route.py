@@ -16,6 +16,7 @@ from dashboards.pages.tokens.view import (
     tokens_page,
     towns_of,
 )
+from dashboards.proof import Proved
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import tokens
 from verkehrspuls.access.tokens import Listed, NotGiven
@@ -43,7 +44,7 @@ def list_tokens(
 
 @router.post("/{language:language}/account/tokens")
 def make_token(
-    request: Request, language: LanguageKey, sent: Sent, now: Now
+    request: Request, language: LanguageKey, sent: Proved, now: Now
 ) -> Response:
     """Make a token; the answer shows it, and nothing else ever does."""
     page_language, mine = Language(language), sent.visit.session

@@ -21,6 +21,7 @@ PART: Final = "tokens"
 PERMISSIONS: Final = {
     "view": mark("See what is not public"),
     "cases": mark("Decide and comment cases"),
+    "register": mark("Register sites and sensors"),
     "readings": mark("Send readings"),
 }
 _STATES: Final = {"revoked": mark("revoked"), "expired": mark("expired"), "valid": ""}

@@ -1,0 +1,1 @@
+"""Manual counts beside sensors, on the phone, and what is decided of them."""

@@ -1,0 +1,1 @@
+"""Registration files: many entries at once, tried before they are registered."""

@@ -1,0 +1,1 @@
+"""The maintenance log of a site or sensor, with photographs."""

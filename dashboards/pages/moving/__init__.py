@@ -1,0 +1,1 @@
+"""Renaming, splitting and merging sites."""

@@ -1,0 +1,1 @@
+"""What a municipality says of itself: name, licence, links and centre."""

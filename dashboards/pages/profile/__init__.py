@@ -1,0 +1,1 @@
+"""The page on which a device profile is made from messages."""

@@ -1,0 +1,1 @@
+"""The page where somebody shows who they are."""

@@ -1,0 +1,1 @@
+"""The record of a manual count, to print and sign."""

@@ -1,0 +1,66 @@
+"""The record of a manual count, as a page and as a tagged PDF."""
+
+from fastapi import Request, Response
+
+from analytics.reports.manual_count import Report, report_manual_count
+from dashboards import addresses
+from dashboards.forms import Person
+from dashboards.language import Language
+from dashboards.pages.record.view import document_of
+from dashboards.render import LanguageKey, Now, database_of, page_router, render
+from verkehrspuls.printing import to_pdf
+
+router = page_router()
+
+
+@router.get("/{language:language}/count/{municipality}/{site}/{count}/record")
+def record(
+    request: Request,
+    language: LanguageKey,
+    municipality: str,
+    site: str,
+    count: int,
+    person: Person,
+    now: Now,
+) -> Response:
+    """Show the record of a manual count, with fields for signatures."""
+    report = _report(request, municipality, count, now)
+    words = Language(language)
+    return render(
+        request,
+        words,
+        "pages/record/record.html",
+        document=document_of(report, words, now=now),
+        back=addresses.count(language, municipality, site, count),
+        pdf=addresses.record(language, municipality, site, count, pdf=True),
+    )
+
+
+@router.get("/{language:language}/count/{municipality}/{site}/{count}/record.pdf")
+def printed(
+    request: Request,
+    language: LanguageKey,
+    municipality: str,
+    site: str,
+    count: int,
+    person: Person,
+    now: Now,
+) -> Response:
+    """Return the record as PDF/UA-1."""
+    report = _report(request, municipality, count, now)
+    name = f"{report.count.site}_{count}.pdf"
+    return Response(
+        to_pdf(document_of(report, Language(language), now=now)),
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{name}"'},
+    )
+
+
+def _report(request: Request, municipality: str, number: int, now: Now) -> Report:
+    return report_manual_count(
+        database_of(request),
+        municipality,
+        number,
+        now=now,
+        rates=request.app.state.settings.acceptance,
+    )

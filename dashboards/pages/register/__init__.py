@@ -1,0 +1,1 @@
+"""The pages on which engineers register sites, sensors and what belongs to them."""

@@ -1,0 +1,1 @@
+"""The pages of unknown sensors: listed, and adopted."""
