@@ -13,7 +13,7 @@ from hypothesis import settings
 from tests import parts, world
 
 # a test is right or wrong, not slow: other work shares the machine
-settings.register_profile("verkehrspuls", deadline=None)
+settings.register_profile("verkehrspuls", deadline=None, max_examples=50)
 settings.load_profile("verkehrspuls")
 
 EDITIONS = (
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--histories",
         type=int,
-        default=30,
+        default=15,
         help="how many random histories of faults (tests/faults)",
     )
     parser.addoption(

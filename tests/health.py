@@ -75,6 +75,7 @@ def given(*streams: Stream, days: Collection[date] = (DAY,), **more: Any) -> Evi
             for one in streams
         ],
         municipality_id=1,
+        audience=0,
         site_id=1,
         sensor_id=1,
         road="",
@@ -235,6 +236,7 @@ def simulate(world: World, towns: Collection[str], first: date, days: int) -> Si
                         "channel_id": len(rows) + 1,
                         "name": f"{key}/{one.site}/{one.channel}",
                         "municipality_id": number,
+                        "audience": 0,
                         "site_id": sites.setdefault((key, one.site), len(sites) + 1),
                         "sensor_id": 100 * number + sensor_number,
                         **{

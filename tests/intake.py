@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from analytics.jobs import case_hours, claims
 from analytics.jobs.store import open_store
+from ingest import asked
 from ingest.batch import Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
@@ -94,4 +95,21 @@ def ingesting(settings: Settings) -> Iterator[None]:
         yield
     finally:
         worker.stop()
+        thread.join(PATIENCE_S)
+
+
+@contextmanager
+def replaying(settings: Settings) -> Iterator[None]:
+    """Do the replays that are asked for until the end of the block, as a worker."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=asked.serve,
+        args=(settings,),
+        kwargs={"pause": lambda _: stop.wait(0.1)},
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
         thread.join(PATIENCE_S)

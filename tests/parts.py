@@ -17,7 +17,9 @@ to keep it elsewhere.
     ingest and of a publisher. Another Mosquitto is tested by putting it on the PATH.
 """
 
+import json
 import os
+import runpy
 import secrets
 import shlex
 import shutil
@@ -489,6 +491,10 @@ class Broker(Protocol):
     def publish_url(self) -> str:
         """With the credential of simulators and replay."""
 
+    @property
+    def admin_url(self) -> str:
+        """How it is administrated."""
+
     def start(self) -> None:
         """Start it; what was acknowledged before is still there."""
 
@@ -497,36 +503,31 @@ class Broker(Protocol):
 
 
 class Mosquitto:
-    """Mosquitto, set up as in production but for TLS and a password for each sensor."""
+    """Mosquitto, set up as in production but for TLS and listeners."""
 
     def __init__(self, directory: Path, *, max_queued_messages: int = 0) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = directory
         self._port = free_port()
-        passwords = {name: secrets.token_hex(8) for name in ("ingest", "publish")}
-        self.url, self.publish_url = (
+        passwords = {
+            name: secrets.token_hex(8) for name in ("admin", "ingest", "publish")
+        }
+        admin_url, self.url, self.publish_url = (
             f"mqtt://{name}:{password}@127.0.0.1:{self._port}"
             for name, password in passwords.items()
         )
+        self.admin_url = f"mosquitto+{admin_url}"
         directory.mkdir(exist_ok=True)
-        users = directory / "users"
-        users.write_text("".join(f"{n}:{p}\n" for n, p in passwords.items()))
-        users.chmod(0o600)
-        subprocess.run(
-            [program("mosquitto_passwd", package="mosquitto"), "-U", str(users)],
-            check=True,
-        )
-        (directory / "access").write_text(
-            "user ingest\ntopic read vp/v1/#\ntopic write vp/v1/doctor/probe\n"
-            "topic read $SYS/broker/publish/messages/dropped\n"
-            "user publish\ntopic write vp/v1/#\n"
-        )
+        logins = directory / "logins.json"
+        write = runpy.run_path(str(PROJECT / "deploy" / "logins"))
+        hashes = {name: write["hash_of"](word) for name, word in passwords.items()}
+        logins.write_text(json.dumps(write["logins"](hashes)))
         (directory / "mosquitto.conf").write_text(
             f"listener {self._port} 127.0.0.1\n"
             "user root\n"
             "allow_anonymous false\n"
-            f"password_file {users}\n"
-            f"acl_file {directory / 'access'}\n"
+            f"plugin {dynamic_security()}\n"
+            f"plugin_opt_config_file {logins}\n"
             "persistence true\n"
             f"persistence_location {directory}/\n"
             "autosave_interval 1\n"
@@ -566,6 +567,13 @@ class Mosquitto:
         assert self.process is not None
         self.process.terminate()
         self.process.wait(PATIENCE_S)
+
+
+def dynamic_security() -> Path:
+    """Find the plugin for dynamic security that belongs to the Mosquitto here."""
+    prefix = Path(program("mosquitto", package="mosquitto")).resolve().parents[1]
+    found = next(prefix.glob("lib*/**/mosquitto_dynamic_security.so"), None)
+    return found or missing("mosquitto_dynamic_security.so: apt-get install mosquitto")
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final
 
+import pytest
+
 from api.database import Database
 from tests.parts import as_web
-from verkehrspuls.access import accounts, links, sessions, tokens
+from verkehrspuls.access import accounts, links, passwords, sessions, tokens
 from verkehrspuls.access.passwords import Cost
 from verkehrspuls.access.permissions import Role
 from verkehrspuls.access.sessions import Begun, Origin, Transaction
@@ -92,6 +94,13 @@ class People:
         with self.reading(credential) as connection:
             return sessions.find(connection)
 
+    def outlast_proofs(self) -> None:
+        """Let the time pass in which everybody has shown who they are."""
+        with self.operator() as connection:
+            connection.execute(
+                "update vp.session set proved_at = proved_at - interval '11 minutes'"
+            )
+
     def sites(self, credential: str = "") -> set[str]:
         """Return the names of the sites that are seen."""
         with self.reading(credential) as connection:
@@ -108,10 +117,12 @@ def _viewer_of(credential: str) -> Viewer:
 
 @contextmanager
 def of(url: str) -> Iterator[People]:
-    """Open a database for people."""
+    """Open a database for people, whose passwords are hashed quickly."""
     web = Database(as_web(url), size=4)
     web.open()
     try:
-        yield People(url, web)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(passwords, "COST", CHEAP)
+            yield People(url, web)
     finally:
         web.close()

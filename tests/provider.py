@@ -5,9 +5,10 @@ key all the same.
 """
 
 import base64
+import socketserver
 import threading
 import wsgiref.simple_server
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +34,12 @@ class _Quiet(wsgiref.simple_server.WSGIRequestHandler):
         pass
 
 
+class _Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    # browsers open connections that they do not use
+    daemon_threads = True
+    block_on_close = False
+
+
 class Provider:
     """Canaille, with a client; people and groups are added as they are needed."""
 
@@ -50,8 +57,11 @@ class Provider:
         app.before_request(self._before)
         app.after_request(self._after)
 
-    def person(self, name: str, *groups: str) -> None:
-        """Add a person, logged in here; or put them into these groups and no others."""
+    def person(self, name: str, *groups: str, password: str = "") -> None:
+        """Add a person, logged in here; or put them into these groups and no others.
+
+        Who has a password has to log in with it.
+        """
         email = f"{name}@example.org"
         with self.app.app_context():
             known = self._people.get(name) or models.User(
@@ -60,6 +70,8 @@ class Provider:
                 family_name=name.capitalize(),
                 emails=[email],
             )
+            if password:
+                known.password = password
             self._backend.save(known)
             self._people[name] = known
             for old in self._backend.query(models.Group):
@@ -74,7 +86,7 @@ class Provider:
                 group = group or models.Group(display_name=key, members=[])
                 group.members = [*group.members, known]
                 self._backend.save(group)
-        self._logged_in = known
+        self._logged_in = None if password else known
 
     def answer(self, address: str) -> str:
         """Open the address of a login, as a browser; return where it is sent to."""
@@ -120,17 +132,28 @@ class Provider:
         return self.app.config["CANAILLE_OIDC"]["ACTIVE_JWKS"][0]
 
 
+def environment(issuer: str, roles: Iterable[str]) -> dict[str, str]:
+    """Return the settings of who lets people log in there, for `served.web`."""
+    return {
+        "OIDC__ISSUER": issuer,
+        "OIDC__CLIENT_ID": CLIENT,
+        "OIDC__CLIENT_SECRET": SECRET,
+        "OIDC__SCOPES": "openid,email,profile,groups",
+        "OIDC__ROLES": ",".join(roles),
+    }
+
+
 @contextmanager
-def running(port: int, pages: str) -> Iterator[Provider]:
+def running(port: int, pages: str, *, host: str = "localhost") -> Iterator[Provider]:
     """Run a provider whose client has its pages at an address."""
-    issuer = f"http://localhost:{port}"
+    issuer = f"http://{host}:{port}"
     app = create_app(
         config={
             "TESTING": True,
             "SECRET_KEY": "of the provider's own sessions",
             "WTF_CSRF_ENABLED": False,
             "PREFERRED_URL_SCHEME": "http",
-            "SERVER_NAME": f"localhost:{port}",
+            "SERVER_NAME": f"{host}:{port}",
             "CANAILLE": {
                 "DATABASE": "memory",
                 "JAVASCRIPT": False,
@@ -168,7 +191,7 @@ def running(port: int, pages: str) -> Iterator[Provider]:
         client.audience = [client]
         backend.save(client)
     server = wsgiref.simple_server.make_server(
-        "localhost", port, app, handler_class=_Quiet
+        host, port, app, server_class=_Server, handler_class=_Quiet
     )
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}

@@ -106,6 +106,22 @@ def payload_format(url: str) -> None:
     assert "`key-value`" in reference("formats")
 
 
+def device_profile(url: str) -> None:
+    """It is listed, its sensor takes messages, and the reference describes it."""
+    from verkehrspuls.registry import device_profiles
+
+    profile = device_profiles.find("tasmota-bme280")
+    example = profile.examples[0]
+    (sent,) = device_profiles.messages(profile, example)
+    with closing(Ingest(url)) as ingest:
+        town = device_profiles.sample(profile, sent.payload_format)
+        register(ingest.connection, town)
+        ingest.write(Message(sent.topic, sent.payload, NOW))
+        assert ingest.value("select count(*) from vp.environment_reading") == 2
+    assert "BME280 thermometer" in command(url, "profile", "list")
+    assert "`tasmota-bme280`" in reference("device-profiles")
+
+
 def detector(url: str) -> None:
     """A case of it says what it is about, on its page, in the API and the command."""
     from analytics import frames
@@ -234,7 +250,8 @@ def health_test(url: str) -> None:
 
 def new_command(url: str) -> None:
     """It is in the help and in the reference, and answers."""
-    assert "licence    List the licences of towns." in command(url, "--help")
+    listed = [line.split(maxsplit=1) for line in command(url, "--help").splitlines()]
+    assert ["licence", "List the licences of towns."] in listed
     assert world.TOWN.licence in command(url, "licence")
     assert "## verkehrspuls licence" in reference("cli")
 
@@ -316,6 +333,7 @@ IN_WORLD: Final[dict[str, Callable[[str], None]]] = {
 #: By how-to, what needs an empty database of its own.
 ALONE: Final[dict[str, Callable[[str], None]]] = {
     "add-a-payload-format": payload_format,
+    "add-a-device-profile": device_profile,
     "add-a-quantity": quantity,
 }
 

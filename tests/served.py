@@ -10,12 +10,19 @@ from tests.parts import as_web
 from verkehrspuls.settings import load
 
 
-def web(url: str, now: datetime, *, address: str = "") -> FastAPI:
-    """Return the application with pages and API, for which it is `now`."""
+def web(
+    url: str, now: datetime | None, *, address: str = "", **settings: str
+) -> FastAPI:
+    """Return the application with pages and API; for which it is `now`, if given.
+
+    Further settings are named as in the environment: `OIDC__ISSUER`.
+    """
     environment = {
         "VERKEHRSPULS_DATABASE__URL": as_web(url),
         "VERKEHRSPULS_PAGES__ADDRESS": address,
+        **{f"VERKEHRSPULS_{name}": value for name, value in settings.items()},
     }
     app = create_web(load(environment))
-    app.dependency_overrides[render.now] = lambda: now
+    if now:
+        app.dependency_overrides[render.now] = lambda: now
     return app

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 from pydantic import SecretStr
@@ -22,7 +23,9 @@ from tests import people, world
 from tests.intake import Intake, compute
 from tests.towns import corridor, junction
 from verkehrspuls.access import tokens
+from verkehrspuls.manual_counts import Tap
 from verkehrspuls.model import Channel, Sensor, Site, Town
+from verkehrspuls.registry import manual_counts
 from verkehrspuls.registry.calendar import put_event
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Alerts, load
@@ -257,6 +260,11 @@ def _add_notes(connection: Any, town: str) -> None:
             last=DAY,
             note=MARK,
         )
+    count = manual_counts.start(
+        connection, town, site, at=world.RECEIVED, counted_by=_name("Person")
+    )
+    tap = Tap(id=uuid4(), at=world.RECEIVED, direction=twin("ost"))
+    manual_counts.put_taps(connection, town, count.number, [tap], now=world.RECEIVED)
     for permission in ("view", "readings", "cases"):
         tokens.create(connection, town, permissions=(permission,), name=MARK)
     tokens.create(connection, town, sensor=twin("camera"), name=MARK)
@@ -287,6 +295,13 @@ def _add_people(url: str) -> None:
             EMAIL, ("administrator", AWAY), ("planner", HOME), name=_name("Person")
         )
         them.log_in(EMAIL)
+
+
+def counts(url: str, town: str = HOME) -> list[int]:
+    """Numbers of the manual counts of a town's twins."""
+    with connect(url) as connection:
+        found = manual_counts.list_counts(connection, town)
+    return [count.number for count in found]
 
 
 def cases(url: str, town: str = HOME) -> list[int]:

@@ -63,11 +63,25 @@ VALUES: Final[dict[str, Sequence[str]]] = {
     "comment": ("Gesehen",),
     "next": ("/de/",),
     "target": ("/de/",),
+    "proves": ("1",),
     "search": ("a",),
     "limit": ("1",),
+    "dry_run": ("true",),
     "skip": ("1",),
+    "kind": ("site",),
     "page": ("1", "2"),
+    "sensor": ("camera",),
+    "condition": ("silent",),
+    "site": ("pariser-strasse",),
+    "channel": ("ost-1",),
+    "received": ("2026-03-02T12:00:00Z",),
+    "told": ("1",),
+    "at": ("2026-03-02T12:00:00Z",),
+    "sort": ("name",),
+    "number": ("1",),
+    "sender": ("vp/v1/kaiserslautern/neu",),
     "of": ("series", "days", "noise"),
+    "topic": ("vp/v1/kaiserslautern/neu",),
 }
 #: asked besides the address itself
 HEADERS: Final[dict[str, Sequence[str]]] = {
@@ -97,6 +111,13 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str, Any]]:
     for context in iter_route_contexts(app.routes):
         for method in sorted((context.methods or set()) - {"HEAD"}):
             yield method, context.path or "", context.original_route
+
+
+def open_reads(app: FastAPI) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parts of the API that are read without a token: path and operation."""
+    for path, operations in app.openapi()["paths"].items():
+        if "get" in operations and "security" not in operations["get"]:
+            yield path, operations["get"]
 
 
 def addresses(

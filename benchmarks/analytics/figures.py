@@ -29,6 +29,8 @@ from analytics.volumes.volume import volumes
 from benchmarks.analytics import made
 
 WEEKS: Final = 8
+#: for everybody, as every site here is
+_PUBLIC: Final = pl.lit(0, pl.Int32)
 
 
 def rates(hours: int) -> tuple[int, dict[str, int]]:
@@ -65,7 +67,11 @@ def rates(hours: int) -> tuple[int, dict[str, int]]:
         ),
         usual,
     )
-    of_town = judged.join(channels, on="channel_id").select(list(frames.USUAL_HOURS))
+    of_town = (
+        judged.join(channels, on="channel_id")
+        .with_columns(audience=_PUBLIC)
+        .select(list(frames.USUAL_HOURS))
+    )
     return rate, _detectors(judged, quarters, _days(judged), of_town)
 
 
@@ -82,6 +88,7 @@ def _days(hours: pl.DataFrame) -> pl.DataFrame:
             site_id=(pl.col("channel_id") - 1) // made.LANES + 1,
             quantity=pl.lit("motor"),
             time_zone=pl.lit(made.ZONE),
+            audience=_PUBLIC,
         )
         .cast(pl.Schema(frames.CHANNEL_DAYS))
     )

@@ -74,6 +74,17 @@ def pages(
     _show(run(sites), json=json)
 
 
+@app.command()
+def registration(
+    sensors: Annotated[int, typer.Option(help="Number of sensors.", min=1)] = 1000,
+    json: Json = False,
+) -> None:
+    """Measure how fast sensors are registered from a file."""
+    from benchmarks.registration import run
+
+    _show(run(sensors), json=json)
+
+
 def _show(result: dict[str, Any], *, json: bool) -> None:
     if json:
         output.show_json(result)

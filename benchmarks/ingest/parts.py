@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -73,14 +74,17 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
         postgres = None
         if timescale:
             database, login = stack.enter_context(_timescale())
+            _settle(database)
         else:
+            made, copied = _town_of_all_runs().name, directory / "postgres"
+            subprocess.run(
+                ["cp", "--archive", made, copied],  # noqa: S607 - of any system; keeps owners
+                check=True,
+            )
             postgres = stack.enter_context(PostgresServer(directory / "postgres"))
             lock = postgres.data / "postmaster.pid"
             pids["database"] = int(lock.read_text().split()[0])
             database, login = postgres.url, postgres.url_of(INGEST)
-        migrate(database)
-        with connect(database) as connection:
-            register(connection, _town())
         mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
         if mosquitto:
             url, pids["broker"] = stack.enter_context(
@@ -92,6 +96,25 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
         pids["broker"] = broker.process.pid  # type: ignore[union-attr]  # it runs
         urls = broker.url, broker.publish_url
         yield Parts(database, login, *urls, "embedded", pids, postgres)
+
+
+def _settle(database: str) -> None:
+    """Migrate a database, and register the bench's town."""
+    migrate(database)
+    with connect(database) as connection:
+        register(connection, _town())
+
+
+@cache
+def _town_of_all_runs() -> tempfile.TemporaryDirectory[str]:
+    """Return an embedded database with the bench's town, which each run copies."""
+    from verkehrspuls.stack.postgres import PostgresServer
+
+    directory = tempfile.TemporaryDirectory(prefix="vp-")
+    Path(directory.name).chmod(0o755)
+    with PostgresServer(Path(directory.name)) as server:
+        _settle(server.url)
+    return directory
 
 
 def has_timescale() -> bool:

@@ -75,6 +75,8 @@ HERE: Final = (
     Way(r"(.*/)?verkehrspuls sensor (list|show) .*", "camera-1|radar-1"),
     Way(r"(.*/)?verkehrspuls export .*", r"_P|\.csv|\.parquet"),
     Way(r"verkehrspuls import town \S+", "registered"),
+    Way(r"verkehrspuls town export .*"),
+    Way(r"verkehrspuls (site|channel|sensor|installation) (set|swap) .*", "added|is "),
     Way(r"verkehrspuls import counts .*", " stored,"),
     # a simulator may have left retained messages at the broker
     Way(r"verkehrspuls import messages \S+", r"\b[1-9]\d* messages"),
@@ -94,6 +96,8 @@ HERE: Final = (
         r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*"
         r"|user (?!unlink).*|(sensor|site|town) (try|end|remove) .*)"
     ),
+    Way(r"verkehrspuls maintenance add .*"),
+    Way(r"verkehrspuls maintenance list .*", "battery"),
     Way(r"verkehrspuls case list", "Ring"),
     Way(r"verkehrspuls case (confirm|reject|assign|undo) .*"),
     Way(r"verkehrspuls audit (list|show) .*", "command"),
@@ -119,6 +123,7 @@ ELSEWHERE: Final = {
     r"verkehrspuls bench ingest.*": "test_bench.py",
     r"\.venv/bin/(pytest tests/.*|python docs/generate\.py)": "test_contributing.py",
     r"(sudo )?(docker|deploy/\w+).*": "test_compose.py",
+    r"verkehrspuls credential issue \S+": "test_credentials.py",
 }
 #: Why a command is run by no test.
 NOWHERE: Final = {

@@ -17,7 +17,7 @@ from tests.acceptance.test_up import Up
 from tests.parts import PATIENCE_S, missing, program, reachable_directory, wait_for
 from verkehrspuls.mqtt import Publisher
 
-PARTS = ("database", "broker", "api", "analytics", "ingest")
+PARTS = ("database", "broker", "credentials", "api", "analytics", "ingest")
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def test_registered_town_is_listed_and_brought_up_to_date(
     ("right", "wrong", "text"),
     [
         ('channel = "nord"', 'channel = "sued"', "ostring/sued"),
-        ('quantity = "motor"', 'quantity = "cars"', "ostring/nord measures cars"),
+        ('quantity = "motor"', 'quantity = "cars"', "ostring/nord: it measures cars"),
         ('state = "RP"', 'state = "XX"', "there are BB, BE"),
         # one town's file must not take down the pages of all
         (
@@ -166,7 +166,7 @@ def test_what_only_the_database_refuses_is_one_line(
     file.write_text(TOWN.replace("ostring", "west"))
     for arguments, text in (
         (("event", "add", "landau", "Fest", "--from", "2026-05-01"), "no_feast"),
-        (("import", "town", str(file)), "site west: the database refuses it"),
+        (("import", "town", str(file)), "landau: the database refuses it"),
     ):
         done = verkehrspuls(plain_database, *arguments)
         assert done.returncode == 2

@@ -17,7 +17,10 @@ from tests.acceptance.test_commands import COMMAND, run
 from tests.parts import PATIENCE_S, bound_s, free_port, reachable_directory, wait_for
 from verkehrspuls.stack.process import command_line
 
-PARTS = ("database", "broker", "api", "analytics", "ingest", "simulator")
+PARTS = (
+    *("database", "broker", "api", "analytics", "ingest", "credentials"),
+    "simulator",
+)
 
 
 class Up:

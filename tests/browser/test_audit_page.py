@@ -18,9 +18,12 @@ def test_it_is_searched_by_keyboard_on_a_phone(browser: Browser, known: People) 
             "update vp.site set road = 'B 37', speed_limit_kmh = 30 where key = 'hof'"
         )
     with serving(known.url) as server, opened(browser, server, viewport=PHONE) as page:
-        cookie = {"name": "session", "value": known.log_in(BERND), "url": server}
-        page.context.add_cookies([cookie])  # type: ignore[list-item]
+        page.context.add_cookies(
+            [{"name": "session", "value": known.log_in(BERND), "url": server}]
+        )
         page.goto("/de/")
+        page.locator("header summary").focus()
+        page.keyboard.press("Enter")
         page.get_by_role("link", name="Protokoll").focus()
         page.keyboard.press("Enter")
         page.get_by_label("Schlüssel oder sein Anfang").focus()

@@ -71,7 +71,8 @@ def accessible(page: Page, scheme: str = "light") -> None:
     found = Axe().run(page, options=options).response["violations"]
     assert [(one["id"], node["target"]) for one in found for node in one["nodes"]] == []
     wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= page.viewport_size["width"]  # type: ignore[index]
+    assert page.viewport_size
+    assert wide <= page.viewport_size["width"]
 
 
 def test_a_planner_decides_by_keyboard_on_a_phone(browser: Browser, desk: Desk) -> None:

@@ -15,7 +15,6 @@ from tests import parts, people, served, world
 from tests.browser.test_pages import RULES, opened
 from tests.browser.test_pages import browser as browser
 from tests.people import ANNE, TOWN, People
-from verkehrspuls.access import passwords
 
 pytestmark = pytest.mark.browser
 
@@ -33,9 +32,7 @@ def pages(_plain: parts.Databases) -> Iterator[tuple[str, People]]:
     with (
         _plain.fresh(world.build) as url,
         people.of(url) as known,
-        pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(passwords, "COST", people.CHEAP)
         known.put(ANNE, ("administrator", TOWN))
         app = served.web(url, NOW, address=address)
         running = uvicorn.Server(uvicorn.Config(app, log_config=None))

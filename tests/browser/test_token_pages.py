@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Page
 from tests import parts, people, world
 from tests.browser.test_pages import RULES, browser, opened, serving
 from tests.people import ANNE, TOWN, People
-from verkehrspuls.access import passwords
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser
@@ -19,8 +18,7 @@ PAGE = "/de/account/tokens"
 
 
 @pytest.fixture
-def known(_plain: parts.Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
-    monkeypatch.setattr(passwords, "COST", people.CHEAP)
+def known(_plain: parts.Databases) -> Iterator[People]:
     with _plain.fresh(world.build) as url, people.of(url) as found:
         found.put(ANNE, ("engineer", TOWN))
         yield found
@@ -43,8 +41,9 @@ def test_a_token_is_made_and_revoked_by_keyboard_on_a_phone(
         serving(known.url) as server,
         opened(browser, server, viewport=PHONE, java_script_enabled=scripts) as page,
     ):
-        cookie = {"name": "session", "value": known.log_in(), "url": server}
-        page.context.add_cookies([cookie])  # type: ignore[list-item]
+        page.context.add_cookies(
+            [{"name": "session", "value": known.log_in(), "url": server}]
+        )
         page.goto(PAGE)
         page.get_by_label("Name").focus()
         page.keyboard.type("Leitstelle")

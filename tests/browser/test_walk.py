@@ -49,6 +49,11 @@ class Walk:
         self.page.keyboard.press("Enter")
         self.page.wait_for_selector(until)
 
+    def open_menu(self) -> None:
+        """Open what the name of who is logged in hides."""
+        reach(self.page, "header summary")
+        self.page.keyboard.press("Enter")
+
     def type(self, **fields: str) -> None:
         for name, text in fields.items():
             reach(self.page, f"#content [name={name}]")
@@ -115,6 +120,8 @@ def test_from_the_invitation_to_logging_out_everywhere(
         walk.press("form[data-passkey=make] button", until="section.passkey")
         walk.look("passkey")
         assert len(device.passkeys()) == 1
+        walk.open_menu()
+        walk.look("menu")
         walk.press("form[action$='/logout'] button", until="a[href*='/login']")
         assert walk.cookies() == []
 
@@ -123,8 +130,7 @@ def test_from_the_invitation_to_logging_out_everywhere(
         walk.press("a[href*='/login']", until="form[data-passkey=show]")
         assert walk.cookies() == []
         walk.look("login")
-        # the passkey is offered in the field of the e-mail
-        reach(page, "[name=email]")
+        # the field of the e-mail offers the passkey, which the device shows at once
         page.wait_for_selector("section.acts")
         walk.look("case")
 
@@ -142,6 +148,7 @@ def test_from_the_invitation_to_logging_out_everywhere(
         walk.look("undone")
         assert volume(walk, known) == before
 
+        walk.open_menu()
         walk.press("a[href$='/account']", until="#sessions-heading")
         walk.press("section:last-child > form button", until="form[data-passkey=show]")
         assert walk.cookies() == []
@@ -159,3 +166,45 @@ def volume(walk: Walk, known: People) -> str:
     found = re.search(rf'{text}.*?class="value">([^<]*)', walk.page.content(), re.S)
     assert found, text
     return found[1]
+
+
+@pytest.mark.parametrize(("width", "rows"), [(360, 2), (1280, 1)])
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("email", [ANNE, ""])
+def test_the_header_takes_few_rows(
+    browser: Browser,
+    pages: tuple[str, People],
+    width: int,
+    rows: int,
+    language: str,
+    email: str,
+) -> None:
+    address, known = pages
+    viewport = {"width": width, "height": 640}
+    with opened(browser, address, viewport=viewport) as page:
+        if email:
+            enter(page, address, known.log_in(email))
+        page.goto(f"/{language}/about")
+        shown = page.locator("header .wide > *").evaluate_all(
+            "all => all.map(each => each.getBoundingClientRect())"
+            ".map(box => box.top + box.height / 2)"
+        )
+        # what stands beside one another has about the same middle
+        assert len({round(middle / 20) for middle in shown}) <= rows, shown
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if PICTURES:
+            name = f"header-{width}-{language}-{'in' if email else 'out'}"
+            page.screenshot(path=Path(PICTURES) / f"{name}.png")
+        if email:
+            menu = page.locator("header details")
+            menu.locator("summary").click()
+            if PICTURES:
+                page.screenshot(path=Path(PICTURES) / f"{name}-menu.png")
+            box = menu.locator("div").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            page.keyboard.press("Escape")
+            assert menu.get_attribute("open") is None
+            menu.locator("summary").click()
+            page.mouse.click(20, 600)
+            assert menu.get_attribute("open") is None

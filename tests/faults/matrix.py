@@ -167,6 +167,18 @@ def _alter(it: Injury, what: str) -> None:
     _terminate_backends(it)
 
 
+def _rename_role(it: Injury) -> None:
+    """Somebody renames by hand the role that ingest logs in as."""
+    with it.world.server.admin() as connection:
+        connection.execute("alter role vp_ingest rename to by_hand")
+    _terminate_backends(it)
+
+
+def _role_is_named_again(it: Injury) -> None:
+    with it.world.server.admin() as connection:
+        connection.execute("alter role by_hand rename to vp_ingest")
+
+
 def _kill_broker(it: Injury) -> None:
     """NATS keeps all that it acknowledged; Mosquitto what it has saved as well."""
     if it.world.kind == "mosquitto":
@@ -256,6 +268,7 @@ FAULTS: dict[str, Fault] = {
     "ledger locked": Fault(_lock, _unlock),
     "database read-only": Fault(_make_read_only, _make_writable),
     "database full of connections": Fault(_refuse_connections, _accept_connections),
+    "database role renamed": Fault(_rename_role, _role_is_named_again),
     "database out of reach": Fault(_freeze_wire, _thaw_wire),
     "database connection cut": Fault(_cut_wire, _thaw_wire),
     "column added": Fault(_add_column, _column_is_added),
@@ -267,7 +280,7 @@ FAULTS: dict[str, Fault] = {
     "network slow": Fault(_slow_network, _thaw_network),
 }
 
-_SERVER = ("database killed", "database read-only", "database full")
+_SERVER = ("database killed", "database role", "database read-only", "database full")
 #: Two faults of one group would undo each other's healing.
 GROUPS: dict[str, str] = {
     name: next(

@@ -39,6 +39,7 @@ def kind(request: pytest.FixtureRequest) -> str:
         "ledger locked",
         "database read-only",
         "database full of connections",
+        "database role renamed",
         "database out of reach",
         "database connection cut",
         "column added",
@@ -62,9 +63,8 @@ def test_database_is_away_and_comes_back(server: Server, kind: str, name: str) -
 
 
 def noticed(it: World, name: str) -> bool:
-    return name == "database out of reach" or bool(
-        it.worker.count_logged("database_retry")
-    )
+    said = "refuses the login" if "role" in name else "database_retry"
+    return name == "database out of reach" or bool(it.worker.count_logged(said))
 
 
 def test_hung_backend_is_left_behind(server: Server) -> None:

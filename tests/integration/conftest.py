@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from tests import parts, world
+from tests import parts, people, world
 from tests.integration.test_analytics import Bench, benched
 from tests.parts import as_web
+from tests.people import People
 from verkehrspuls.settings import load
 
 
@@ -45,3 +46,17 @@ def plain_bench(plain_database: str) -> Iterator[Bench]:
     """Bench where the edition does not matter."""
     with benched(plain_database) as made:
         yield made
+
+
+@pytest.fixture
+def editions(edition_world: str) -> Iterator[People]:
+    """People of `tests.world`, on each storage edition."""
+    with people.of(edition_world) as found:
+        yield found
+
+
+@pytest.fixture
+def known(plain_world: str) -> Iterator[People]:
+    """People of `tests.world`, where the edition does not matter."""
+    with people.of(plain_world) as found:
+        yield found

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from api import database, guard, problems
 from api.app import create_app
 from api.reference import example
+from tests import walk
 from tests.parts import PATIENCE_S, as_web, free_port, wait_for
 from verkehrspuls.settings import load
 from verkehrspuls.storage import known
@@ -184,11 +185,12 @@ def test_each_wrong_parameter_is_named(client: TestClient) -> None:
 
 
 def enumerated(app: FastAPI) -> Iterator[tuple[str, str, list[str]]]:
-    """Path, name and values of each query parameter that takes only some values."""
-    for path, operations in app.openapi()["paths"].items():
-        for parameter in operations.get("get", {}).get("parameters", []):
+    """Address, name and values of each query parameter that takes only some values."""
+    for path, operation in walk.open_reads(app):
+        for parameter in operation.get("parameters", []):
             if parameter["in"] == "query" and "enum" in parameter["schema"]:
-                yield path, parameter["name"], parameter["schema"]["enum"]
+                address = example(path, operation).partition("?")[0]
+                yield address, parameter["name"], parameter["schema"]["enum"]
 
 
 def test_an_unknown_value_is_refused_with_the_ones_that_there_are(
@@ -198,19 +200,17 @@ def test_an_unknown_value_is_refused_with_the_ones_that_there_are(
     found = list(enumerated(app))
     assert len(found) > 15
     any_values = {value for _, _, values in found for value in values}
-    for path, name, values in found:
-        operation = app.openapi()["paths"][path]["get"]
-        address = example(path, operation).partition("?")[0]
+    for address, name, values in found:
         for wrong in ("quatsch", ""):
             response = client.get(address, params={name: wrong})
             problem = check(response, status=422, code="invalid")
             details = {one["pointer"]: one["detail"] for one in problem["errors"]}
             detail = details[f"#/query/{name}"]
-            assert "pattern" not in detail, (path, name)
+            assert "pattern" not in detail, (address, name)
             # of those perhaps only what the site measures, and no others
             named = set(re.findall("[A-Za-z0-9_-]+", detail)) & any_values
-            assert named, (path, detail)
-            assert named <= set(values), (path, detail)
+            assert named, (address, detail)
+            assert named <= set(values), (address, detail)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

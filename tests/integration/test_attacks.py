@@ -37,8 +37,7 @@ def app(url: str) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def known(url: str) -> Iterator[People]:
-    with pytest.MonkeyPatch.context() as patch, people.of(url) as found:
-        patch.setattr(passwords, "COST", people.CHEAP)
+    with people.of(url) as found:
         found.put(ANNE, ("administrator", TOWN), ("planner", TOWN))
         found.put(BERND, ("viewer", TOWN), name="Bernd Beispiel")
         found.put("olga@example.org", ("administrator", OTHER))

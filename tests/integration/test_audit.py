@@ -30,9 +30,10 @@ from tests.parts import as_web, bound_s
 from tests.towns import LANES, TOWN, corridor, counter, junction
 from verkehrspuls.access import audit, tokens
 from verkehrspuls.cli import command
-from verkehrspuls.errors import FoundProblems, UnknownKey, UsageError
+from verkehrspuls.errors import FoundProblems, UnknownKey
 from verkehrspuls.model import Site, Town
-from verkehrspuls.registry import calendar, removal
+from verkehrspuls.registry import calendar, ending, removal
+from verkehrspuls.registry.registration import Entry
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage import roles
@@ -51,7 +52,7 @@ WHOLE: Final[Town] = msgspec.structs.replace(
 COMPUTED: Final = frozenset(
     {
         *("oidc_login", "oidc_logout", "oidc_session"),
-        *("attempt", "passkey_challenge", "role_permission", "salt_key"),
+        *("attempt", "bucket", "passkey_challenge", "role_permission", "salt_key"),
         *(
             "alert",
             "ambiguous_reading",
@@ -69,8 +70,8 @@ COMPUTED: Final = frozenset(
         *("migration", "newest_message", "newest_reading", "passed_over"),
         *("rejected_message", "sensor_status", "sequence", "series", "set_aside"),
         *("sparkplug_birth", "speed_histogram", "stale_bucket", "stale_case_day"),
-        *("stale_case_hour", "stale_day", "storage", "time_zone", "uneven_channel"),
-        "volume",
+        *("stale_case_hour", "stale_day", "status_day", "storage", "time_zone"),
+        *("tap", "uneven_channel", "volume"),
     }
 )
 #: What a person does to rows that the program keeps.
@@ -180,7 +181,7 @@ def test_what_is_rolled_back_leaves_nothing(log: Connection) -> None:
 
 def test_entry_that_fails_prevents_the_change(log: Connection) -> None:
     log.execute("alter table vp.audit add constraint full_disk check (number < 3)")
-    with pytest.raises(UsageError, match="full_disk"):
+    with pytest.raises(psycopg.errors.CheckViolation, match="full_disk"):
         register(log, TOWN)
     assert log.execute("select count(*) from vp.site").fetchone() == (0,)
     assert audit.find(log) == []
@@ -517,8 +518,11 @@ def test_entry_of_a_change_says_only_what_changed(town: Connection) -> None:
 
 def test_what_is_removed_has_its_entries(town: Connection) -> None:
     before = last_number(town)
-    removal.end_sensor(town, "kusel", "air-1", at=NOW)
-    assert actions(town, before) == [("installation.change", "kusel/air-1/no2_ugm3")]
+    ending.end(town, "kusel", Entry("sensor", "air-1"), at=NOW, now=NOW)
+    assert actions(town, before) == [
+        ("sensor.change", "kusel/air-1"),
+        ("installation.change", "kusel/air-1/no2_ugm3"),
+    ]
     before = last_number(town)
     removal.remove(town, "sensor", "kusel", "loop-1", with_readings=True, sure=True)
     assert sorted(actions(town, before)) == [

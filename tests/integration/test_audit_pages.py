@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,13 +12,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from dashboards.pages.audit import route
 from dashboards.pages.audit.words import FIELDS, NOUNS, VERBS
 from tests import people, served
 from tests.integration.test_audit import fill
 from tests.integration.test_sessions_over_http import Browser
 from tests.parts import PROJECT
 from tests.people import ANNE, BERND, OTHER, TOWN, People
-from verkehrspuls.access import audit, passwords
+from verkehrspuls.access import audit
 from verkehrspuls.storage.database import connect
 
 NOW: Final = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
@@ -27,7 +29,11 @@ OPERATOR: Final = "otto@example.org"
 #: what is in no entry: secrets, and what changes by itself
 HIDDEN: Final = {
     *("sha256", "seen_at", "is_outdated", "totp_step", "sign_count", "last_used_at"),
-    *("audience", "updated_at", "at", "kind", "acted_as", "only_one"),
+    *("proved_at", "audience", "updated_at", "at", "acted_as", "only_one"),
+    *("issued_at", "issued_by", "applied_at", "sealed", "decided_by", "result"),
+    *("noted_at", "noted_by", "added_at", "image"),
+    # what came of replaying, which was asked for
+    *("asked_at", "messages", "used", "rejected", "cut", "failed"),
 }
 
 
@@ -38,8 +44,7 @@ def app(url: str) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def known(url: str) -> Iterator[People]:
-    with pytest.MonkeyPatch.context() as patch, people.of(url) as found:
-        patch.setattr(passwords, "COST", people.CHEAP)
+    with people.of(url) as found:
         found.put(ANNE, ("administrator", TOWN))
         found.put(BERND, ("engineer", TOWN))
         found.put(OPERATOR, ("operator", None))
@@ -173,6 +178,15 @@ def test_what_is_noted_has_words(known: People) -> None:
     table = text.partition("| action |")[2].partition("\n\n")[0]
     for name in (*NOUNS, *VERBS):
         assert f"{name}`" in table or f"`{name}." in table, name
+
+
+def test_few_files_are_written_at_once(anne: Browser) -> None:
+    with ExitStack() as writing:
+        for _ in range(2):
+            writing.enter_context(route._turn())
+        assert anne.get(f"{AUDIT}.csv").status_code == 503
+        assert anne.get(AUDIT).status_code == 200
+    assert anne.get(f"{AUDIT}.csv").status_code == 200
 
 
 def test_odd_searches_find_nothing(anne: Browser) -> None:

@@ -90,10 +90,22 @@ from a, (values
 ) as n (turn, kind, who, comment)
 where a.state = 'confirmed' or kind = 'opened' order by turn
 """
+REJECTED: Final = """
+insert into vp.rejected_message (
+    received_at, slot, sensor_id, topic, payload, payload_bytes, reason, detail,
+    readings_rejected)
+select %s::timestamptz + n * interval '1 day', 0,
+       (select sensor_id from vp.sensor where key = given.sensor), topic, '{}', 2,
+       'unreadable', '', 0
+from (values
+    (0, 'camera-1', 'foreign/1'), (1, null, 'vp/v1/kusel/camera-9/counts'),
+    (2, null, 'vp/v1/nowhere/camera-1/counts'), (3, null, 'foreign/kusel/2')
+) as given (n, sensor, topic)
+"""
 
 
 def fill(connection: Connection) -> None:
-    """Write what that version had: a registry, tokens, readings and decided cases."""
+    """Write what that version had: a registry, tokens, readings, rejects and cases."""
     connection.execute(REGISTERED)
     ended = datetime.now(UTC) - timedelta(days=1)
     for name, sensor, purpose, note, expires_at, revoked_at in (
@@ -111,6 +123,11 @@ def fill(connection: Connection) -> None:
         )
     connection.execute(FOUND, {"at": NOON})
     connection.execute("select vp.ensure_range('volume', %s, %s)", [NOON, NOON])
+    connection.execute(
+        "select vp.ensure_range('rejected_message', %s, %s)",
+        [NOON, NOON + timedelta(days=3)],
+    )
+    connection.execute(REJECTED, [NOON])
     connection.execute(
         "insert into vp.volume (channel_id, interval_s, time, observed_s, volume, car)"
         " select channel_id, 3600, %s, 3600, 7, 7 from vp.channel",
@@ -142,6 +159,10 @@ def test_what_was_given_and_decided_is_kept(database: str) -> None:
         ).fetchall()
         volumes = connection.execute("select volume from vp.volume").fetchall()
         sites = connection.execute("select name from shown.site").fetchall()
+        rejects = connection.execute(
+            "select topic, key from vp.rejected_message"
+            " left join vp.municipality using (municipality_id) order by received_at"
+        ).fetchall()
     assert tokens == [
         (["readings"], "Stadtwerke", True, True, True, None),
         (["readings"], "", True, True, True, None),
@@ -157,6 +178,12 @@ def test_what_was_given_and_decided_is_kept(database: str) -> None:
     ]
     assert volumes == [(7,), (7,)]
     assert sites == [("B 420",)]
+    assert rejects == [
+        ("foreign/1", "kusel"),
+        ("vp/v1/kusel/camera-9/counts", "kusel"),
+        ("vp/v1/nowhere/camera-1/counts", None),
+        ("foreign/kusel/2", None),
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics.jobs import case_hours, claims
+from analytics.jobs import case_hours, case_store, claims
 from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T, benched
 from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry.towns import register
@@ -78,6 +78,27 @@ def test_the_order_in_which_sites_come_makes_no_difference(bench: Bench) -> None
     bench.compute()
     ((observed, usual),) = bench.rows("select observed, usual from case_member")
     assert (observed, round(usual)) == (1250, 820)
+
+
+def test_a_site_that_becomes_private_leaves_the_case_of_public_ones(
+    bench: Bench,
+) -> None:
+    for site in SITES:
+        count(bench, site, 3000)
+    bench.compute()
+    assert states(bench) == [("above-usual", False)]
+    bench.connection.execute(
+        "update site set visibility = 'private' where key = any(%s)", [[*SITES[4:]]]
+    )
+    # one that was parted is not touched again
+    assert [case_store.part_mixed(bench.store) for _ in range(2)] == [1, 0]
+    cases = bench.rows(
+        "select a.sites, array_agg(s.key::text order by s.key) from anomaly_case a "
+        "join case_member e using (anomaly_case_id) join channel c "
+        "on c.channel_id = e.channel_id join site s on s.site_id = c.site_id "
+        "group by a.anomaly_case_id order by 2"
+    )
+    assert cases == [(4, [*SITES[:4]]), *((1, [site]) for site in SITES[4:])]
 
 
 def test_a_running_hour_is_judged_when_it_has_ended(bench: Bench) -> None:

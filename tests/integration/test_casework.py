@@ -128,7 +128,7 @@ def test_a_decision_is_signed_undone_and_named_to_the_town(editions: People) -> 
         ("case.decide", ANNE),
         ("case.assign", BERND),
         ("case.comment", BERND),
-        ("case.decide", BERND),
+        ("case.undo", BERND),
     ]
     assert listed[-2].after == {"assigned_to": ANNE}
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from analytics.volumes.daily import METHOD
 from dashboards import render
 from dashboards.app import create_web
-from tests import parts
+from tests import parts, walk
 from tests.cases import Finding, open_case
 from tests.integration.test_pages import Tables
 from tests.parts import as_web
@@ -24,8 +24,6 @@ from verkehrspuls.storage.database import Connection, connect
 
 ZONE: Final = "Europe/Berlin"
 DAYS: Final = [
-    date(2024, 3, 31),
-    date(2024, 10, 27),
     date(2025, 3, 30),
     date(2025, 10, 26),
     date(2026, 3, 29),
@@ -142,14 +140,12 @@ def _measure(connection: Connection, day: date) -> None:
 
 
 def paths(app: FastAPI) -> list[tuple[str, dict[str, Any]]]:
-    """All addresses of the API that are read, with their parameters."""
+    """All addresses of the API that everybody may read, with their parameters."""
     found: list[tuple[str, dict[str, Any]]] = []
-    for path, operations in app.openapi()["paths"].items():
-        if "get" not in operations:
-            continue
+    for path, operation in walk.open_reads(app):
         known = {
             parameter["name"]: parameter
-            for parameter in operations["get"].get("parameters", ())
+            for parameter in operation.get("parameters", ())
         }
         filled = [path]
         for name, places in PLACES.items():

@@ -56,6 +56,7 @@ class Installation:
     web_port: int = field(default_factory=parts.free_port)
     name: str = field(default_factory=lambda: f"vp-{secrets.token_hex(4)}")
     sent: int = 0
+    user: str = SENSOR
     password: str = ""
 
     def __post_init__(self) -> None:
@@ -113,7 +114,7 @@ class Installation:
 
     def send(self, count: int) -> bytes:
         """Send that many messages as the sensor, all acknowledged; return the last."""
-        user = SENSOR.replace("/", "%2F")
+        user = self.user.replace("/", "%2F")
         url = f"mqtts://{user}:{self.password}@localhost:{self.broker_port}"
         ca_file = self.folder / "deploy" / "secrets" / "broker_ca"
         payload = b""
@@ -247,9 +248,10 @@ def register(it: Installation) -> None:
         if command.text.startswith("sudo "):  # others: the same without containers
             it.run(command.text)
     # the page has revoked the one that it made
-    assert SENSOR not in it.run("deploy/credential --list")
-    it.password = it.run(f"deploy/credential {SENSOR}").strip()
-    it.run("docker compose exec --no-TTY broker sh -c 'kill -HUP 1'")
+    operator = "docker compose run --rm operator credential"
+    assert " valid " not in it.run(f"{operator} list --municipality landau")
+    (issued,) = json.loads(it.run(f"{operator} issue {SENSOR} --json"))
+    it.user, it.password = issued["user"], issued["password"]
 
 
 def messages_outlive_everything(it: Installation) -> None:

@@ -57,6 +57,7 @@ def client(urls: list[str]) -> Iterator[TestClient]:
 
 
 ALL: dict[str, Any] = {"municipality": None, "site": None, "sensor": None}
+WHOLE = ALL | {"limit": None, "skip": 0}
 PERIOD = {"start": NOW - timedelta(days=1), "end": NOW}
 VISIBLE = {"visible": ["public"]}
 
@@ -65,8 +66,8 @@ VISIBLE = {"visible": ["public"]}
     ("query", "parameters"),
     [
         ("list_municipalities", VISIBLE),
-        ("list_sites", ALL | VISIBLE | {"heard": True}),
-        ("list_sites", ALL | VISIBLE | {"municipality": "town-0", "heard": True}),
+        ("list_sites", WHOLE | VISIBLE | {"heard": True}),
+        ("list_sites", WHOLE | VISIBLE | {"municipality": "town-0", "heard": True}),
         ("list_sensors", ALL | VISIBLE),
         ("read_latest", VISIBLE | {"now": NOW}),
         ("list_ledger", ALL | VISIBLE | PERIOD | {"silent": False, "limit": 20_001}),

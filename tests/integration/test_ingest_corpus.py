@@ -140,7 +140,7 @@ def assert_balanced(outcome: Outcome, sent: list[Case]) -> None:
     )
     assert {int(row["year"]) for row in years} <= {2025, 2026, 2027}
     (row,) = outcome.query(
-        "select firmware from sensor_status join sensor using (sensor_id) "
+        "select s.firmware from sensor_status s join sensor using (sensor_id) "
         "where key = 'camera-1'"
     )
     assert row == {"firmware": '=HYPERLINK("http://x")'}

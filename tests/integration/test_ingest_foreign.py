@@ -102,9 +102,7 @@ def test_topics_that_need_a_line_of_access_are_listed(
     )
     rows = json.loads(asked.stdout)
     assert {row["topic"] for row in rows} == filters(read_registry(connection))
-    assert rows[0]["command"] == (
-        "deploy/credential weilerbach/wetter-1 --write tele/wetter-1/+"
-    )
+    assert rows[0]["command"] == ("verkehrspuls credential issue weilerbach/wetter-1")
 
 
 def uplink(

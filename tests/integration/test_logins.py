@@ -49,7 +49,7 @@ WRITTEN: Final = {
         *("ingest_slot", "ledger", "ledger_field", "ledger_reject", "newest_message"),
         *("ledger_reject_sum", "ledger_sum", "passed_over", "rejected_message"),
         *("sensor_status", "sequence", "sparkplug_birth", "stale_bucket"),
-        "uneven_channel",
+        *("credential", "replay", "status_day", "uneven_channel"),
     },
     ANALYTICS: {
         *("alert", "anomaly_case", "case_event", "case_member", "channel_health"),
@@ -61,7 +61,7 @@ WRITTEN: Final = {
 }
 #: functions with the rights of the owner
 ALLOWED: Final = {
-    INGEST: {"ensure_range"},
+    INGEST: {"ensure_range", "mark_replayed"},
     ANALYTICS: {
         *("compress_before", "drop_old", "ensure_range", "forget_audit"),
         *("case_people", "decides", "lock_municipality", "note_audit", "person"),

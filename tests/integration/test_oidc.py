@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 
 from api import session
 from dashboards.app import create_web
-from tests import people, provider
+from tests import people, provider, served
 from tests.parts import as_web, free_port
 from tests.people import HOME, OTHER, TOWN, USUAL, People
 from tests.provider import CLIENT, SECRET
-from verkehrspuls.access import accounts, links, oidc, passwords, sessions
+from verkehrspuls.access import accounts, links, oidc, sessions
 from verkehrspuls.access.accounts import LastAdministrator
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.oidc import Finished
@@ -38,11 +38,6 @@ GROUPS: Final = (
     f"nachbarn={OTHER}/viewer",
     "betrieb=operator",
 )
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", people.CHEAP)
 
 
 @pytest.fixture(scope="module")
@@ -590,7 +585,8 @@ def test_who_is_logged_in_links_the_account(browser: Browser) -> None:
     assert roles(browser.known) == {(TOWN, "viewer")}
     with browser.known.web(browser.session)() as connection:
         assert oidc.unlink(connection, account_id)
-    assert browser.known.session(browser.session) is None
+    # who did it goes on
+    assert browser.known.session(browser.session) is not None
     browser.session = ""
     with refused("not-linked"):
         browser.log_in()
@@ -633,6 +629,52 @@ def test_who_has_no_password_cannot_unlink(browser: Browser) -> None:
     with browser.known.web(browser.known.log_in(people.BERND))() as connection:
         assert not oidc.unlink(connection, account_id)
         assert not oidc.unlink(connection, other)
+
+
+# showing who one is
+
+
+@pytest.mark.parametrize(
+    ("said", "proved"),
+    [
+        (-60, True),
+        (-700, False),
+        # a clock that is a little ahead
+        (30, True),
+        (None, False),
+        (1e30, False),
+    ],
+)
+def test_a_login_that_was_not_seen_now_shows_nothing(
+    browser: Browser, said: float | None, proved: bool
+) -> None:
+    invite(browser.known)
+    at = None if said is None else time.time() + said
+    browser.idp.lie = lambda claims: claims.update(auth_time=at) or {}
+    browser.log_in()
+    session = browser.known.session(browser.session)
+    assert session is not None
+    assert session.has_proved is proved
+
+
+def test_who_shows_it_at_the_provider_logs_in_there_again(browser: Browser) -> None:
+    query = asked(browser.begin(proves=True))
+    assert (query["prompt"], query["max_age"]) == ("login", "600")
+    assert "prompt" not in asked(browser.begin())
+
+
+def test_only_the_provider_says_when_somebody_logged_in(browser: Browser) -> None:
+    browser.known.put(ANNE)
+    session = browser.known.log_in(ANNE)
+    for credential in ("", session):
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+            browser.known.web(credential)() as connection,
+        ):
+            connection.execute(
+                "select shown.note_oidc_proof(%s, now())",
+                [sessions.sha256_of(session)],
+            )
 
 
 # logging out
@@ -795,7 +837,7 @@ def test_who_does_not_know_the_secret_does_not_speak_for_the_provider(
                 "::vp.new_session)",
                 "select shown.link_identity('anne', sha256(''))",
                 "select shown.end_oidc_sessions('anne', null, sha256(''), now())",
-                "select vp.take_over_roles(1, '[]')",
+                'select vp.take_over_roles(1, \'[{"role": "administrator"}]\')',
                 "select vp.require_provider()",
                 "table vp.oidc_provider",
                 "table vp.oidc_login",
@@ -822,8 +864,10 @@ def test_logins_that_begin_are_limited(browser: Browser) -> None:
     few = Access(address_attempts_per_minute=2)
     browser.begin(access=few)
     browser.begin(access=few)
-    with pytest.raises(TooManyAttempts):
+    with pytest.raises(TooManyAttempts) as refused:
         browser.begin(access=few)
+    # `problems.own` says it in `Retry-After`
+    assert 1 <= refused.value.retry_s <= few.lockout_s
 
 
 def test_what_happens_is_in_the_audit_log(browser: Browser) -> None:
@@ -850,19 +894,8 @@ def test_what_happens_is_in_the_audit_log(browser: Browser) -> None:
 @pytest.fixture
 def client(known: People, idp: provider.Provider) -> Iterator[TestClient]:
     """A browser of the pages, which follows no redirect."""
-    app = create_web(
-        load(
-            {
-                "VERKEHRSPULS_DATABASE__URL": as_web(known.url),
-                "VERKEHRSPULS_PAGES__ADDRESS": PAGES,
-                "VERKEHRSPULS_OIDC__ISSUER": idp.issuer,
-                "VERKEHRSPULS_OIDC__CLIENT_ID": CLIENT,
-                "VERKEHRSPULS_OIDC__CLIENT_SECRET": SECRET,
-                "VERKEHRSPULS_OIDC__SCOPES": "openid,email,profile,groups",
-                "VERKEHRSPULS_OIDC__ROLES": ",".join(GROUPS),
-            }
-        )
-    )
+    given = provider.environment(idp.issuer, GROUPS)
+    app = served.web(known.url, None, address=PAGES, **given)
     with TestClient(app, base_url=PAGES, follow_redirects=False) as found:
         yield found
 
@@ -1018,8 +1051,8 @@ def test_the_second_factor_is_asked_for_and_logging_out_goes_on(
     begun = client.get("/de/login/oidc", params={"target": "/de/account"})
     client.get(idp.answer(begun.headers["location"]))
     account = client.get("/de/account")
-    assert "/de/account/single-sign-on" in account.text
-    (token,) = set(re.findall(r'name="form_token" value="(\w+)"', account.text))
+    assert "Verknüpft seit" in account.text
+    token = form_token(account.text)
     linked = client.post("/de/account/single-sign-on", data={"form_token": token})
     onward = html.unescape(re.findall(r"content=\"0; url=([^\"]+)\"", linked.text)[0])
     done = client.get(idp.answer(onward))
@@ -1028,3 +1061,41 @@ def test_the_second_factor_is_asked_for_and_logging_out_goes_on(
     onward = html.unescape(re.findall(r"content=\"0; url=([^\"]+)\"", out.text)[0])
     assert idp.answer(onward) == f"{PAGES}/de/"
     assert client.get("/de/account").status_code == 303
+
+
+def form_token(page: str) -> str:
+    (token,) = set(re.findall(r'name="form_token" value="(\w+)"', page))
+    return str(token)
+
+
+def test_a_person_unlinks_once_there_is_another_way_in(
+    client: Any, idp: provider.Provider, known: People
+) -> None:
+    idp.person("anne", "planung")
+    client.get(idp.answer(client.get("/de/login/oidc").headers["location"]))
+    page = client.get("/de/account").text
+    assert "Verknüpft seit" in page
+    assert 'value="unlink"' not in page
+    assert "wählen Sie zuerst ein Passwort" in page
+    form = {"form_token": form_token(page), "do": "unlink"}
+    refused = client.post("/de/account/single-sign-on", data=form)
+    assert refused.status_code == 409
+    assert "Wählen Sie zuerst eines." in refused.text
+    new = people.PASSWORD
+    fields = {**form, "password": new, "password_again": new}
+    chosen = client.post("/de/account", data=fields)
+    assert chosen.headers["location"] == "/de/account?done=password"
+    assert 'value="unlink"' in client.get("/de/account").text
+    done = client.post("/de/account/single-sign-on", data=form)
+    assert done.headers["location"] == "/de/account?done=unlinked"
+    assert "nicht mehr verknüpft" in client.get(done.headers["location"]).text
+    with known.operator() as connection:
+        entry = connection.execute(
+            "select actor_kind, actor, key from vp.audit"
+            " where action = 'identity.remove' order by number desc limit 1"
+        ).fetchone()
+    assert entry == ("account", ANNE, ANNE)
+    # known by the e-mail only
+    client.cookies.clear()
+    again = client.get(idp.answer(client.get("/de/login/oidc").headers["location"]))
+    assert again.status_code == 403

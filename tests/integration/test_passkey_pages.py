@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 from tests import people, served
 from tests.authenticator import Authenticator, encoded
 from tests.people import ANNE, BERND, TOWN, People
-from verkehrspuls.access import passwords
 
 ADDRESS: Final = "https://verkehr.example.org"
 COOKIE: Final = "__Host-session"
@@ -28,8 +27,7 @@ def app(url: str) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def known(url: str) -> Iterator[People]:
-    with pytest.MonkeyPatch.context() as patch, people.of(url) as found:
-        patch.setattr(passwords, "COST", people.CHEAP)
+    with people.of(url) as found:
         found.put(ANNE, ("administrator", TOWN))
         found.put(BERND)
         yield found
@@ -167,6 +165,28 @@ def test_what_is_no_answer_is_refused(browser: TestClient, known: People) -> Non
         assert refused.status_code == 403
         assert "nicht angenommen" in refused.text
     assert browser.post(LOGIN, content=b"\xff=\xff").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/de/login", {"email": "nobody@example.org", "password": "x"}),
+        (f"{LOGIN}/options", {}),
+    ],
+)
+def test_who_tries_too_often_is_told_when_to_come_back(
+    app: FastAPI, browser: TestClient, known: People, path: str, form: dict[str, str]
+) -> None:
+    headers = {"sec-fetch-site": "same-origin"}
+    client = ("2001:db8:e::1", 1)
+    away = TestClient(app, base_url=ADDRESS, headers=headers, client=client)
+    for _ in range(31):
+        answer = away.post(path, data=form)
+        if answer.status_code == 429:
+            break
+        assert "retry-after" not in answer.headers
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
 def test_where_browsers_would_refuse_it_is_said(url: str, known: People) -> None:

@@ -21,7 +21,7 @@ from tests import parts, people, world
 from tests.authenticator import PRESENT, VERIFIED, Authenticator, encoded
 from tests.conftest import EDITIONS
 from tests.people import HOME, TOWN, USUAL, People
-from verkehrspuls.access import accounts, audit, links, passkeys, passwords, sessions
+from verkehrspuls.access import accounts, audit, links, passkeys, sessions
 from verkehrspuls.access import totp as codes
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.passkeys import LastSecondFactor, TooManyPasskeys
@@ -34,11 +34,6 @@ PARTY: Final = passkeys.relying_party(ADDRESS)
 STRICT: Final = Access(second_factor=("administrator",))
 HIDDEN: Final = "Bauhof"
 _NUMBERS: Final = itertools.count()
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", people.CHEAP)
 
 
 @pytest.fixture(scope="module", params=EDITIONS)

@@ -21,7 +21,7 @@ from verkehrspuls.access import (
     sessions,
     totp,
 )
-from verkehrspuls.access.accounts import LastAdministrator, NotManaged
+from verkehrspuls.access.accounts import LastAdministrator, NotManaged, OwnAccount
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.passwords import WeakPassword
 from verkehrspuls.access.permissions import PERMISSIONS, ROLES, Role, rows
@@ -31,26 +31,10 @@ from verkehrspuls.registry import removal
 from verkehrspuls.settings import Access
 from verkehrspuls.stack import checks
 from verkehrspuls.storage import migrate
+from verkehrspuls.storage.database import Connection
 
 NEW = "Kran-Ofen-Distel-38"
 HIDDEN = "Bauhof"
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", people.CHEAP)
-
-
-@pytest.fixture
-def editions(edition_world: str) -> Iterator[People]:
-    with people.of(edition_world) as found:
-        yield found
-
-
-@pytest.fixture
-def known(plain_world: str) -> Iterator[People]:
-    with people.of(plain_world) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -804,25 +788,84 @@ def test_link_ends_in_time_and_when_clocks_jump(
 # what people do with their account
 
 
-def test_password_is_changed_by_who_knows_the_old_one(editions: People) -> None:
+def test_password_is_changed_by_who_has_shown_who_they_are(editions: People) -> None:
     editions.put()
-    session, elsewhere = editions.log_in(), editions.log_in()
-    web = editions.web(session)
+    before, elsewhere = editions.log_in(), editions.log_in()
+    editions.outlast_proofs()
 
-    def change(old: str, new: str) -> bool:
-        return sessions.change_password(web, old, new, settings=USUAL)
+    def show(password: str) -> str | None:
+        return sessions.show_password(
+            editions.web(before), password, email=ANNE, origin=HOME, settings=USUAL
+        )
 
+    def to_new(made: str, password: str = NEW) -> bool:
+        mine = editions.session(made)
+        assert mine is not None
+        return sessions.change_password(editions.web(made), mine, password)
+
+    assert not to_new(before)
+    assert show(NEW) is None
+    made = show(PASSWORD)
+    assert made is not None
+    # under another id
+    assert editions.session(before) is None
     with pytest.raises(WeakPassword):
-        change(PASSWORD, "Anne Muster 1")
-    assert not change(NEW, NEW)
-    assert change(PASSWORD, NEW)
-    assert editions.session(session) is not None
-    assert editions.session(elsewhere) is None
+        to_new(made, "Anne Muster 1")
+    assert to_new(made)
+    assert not to_new(elsewhere)
     assert editions.try_log_in() is None
     assert editions.try_log_in(password=NEW) is not None
-    assert not sessions.change_password(
-        editions.web(elsewhere), NEW, PASSWORD, settings=USUAL
+
+
+def test_proof_by_password_is_limited_and_noted(known: People) -> None:
+    known.put()
+    web = known.web(known.log_in())
+    few = Access(attempts_per_minute=2)
+
+    def show(password: str) -> str | None:
+        return sessions.show_password(
+            web, password, email=ANNE, origin=HOME, settings=few
+        )
+
+    assert show(NEW) is None
+    with known.operator() as connection:
+        noted = connection.execute(
+            "select actor, key from vp.audit where action = 'session.refuse'"
+            " order by number desc limit 1"
+        ).fetchone()
+        began = connection.execute(
+            "select after ? 'expires_at', after ? 'proved_at' from vp.audit"
+            " where action = 'session.begin' order by number desc limit 1"
+        ).fetchone()
+    assert noted == (ANNE, ANNE)
+    assert began == (True, False)
+    assert show(NEW) is None
+    with pytest.raises(TooManyAttempts):
+        show(PASSWORD)
+
+
+def test_a_session_that_waits_for_a_factor_is_not_completed_by_a_password(
+    known: People,
+) -> None:
+    known.put(ANNE, ("administrator", TOWN))
+    strict = Access(second_factor=("administrator",))
+    waiting = known.log_in(settings=strict)
+    shown = sessions.show_password(
+        known.web(waiting), PASSWORD, email=ANNE, origin=HOME, settings=strict
     )
+    assert shown is None
+    mine = known.session(waiting)
+    assert mine is not None
+    assert not mine.is_complete
+
+
+def test_nobody_makes_a_link_for_the_own_account(known: People) -> None:
+    account_id = known.put(ANNE, ("administrator", TOWN))
+    with (
+        pytest.raises(OwnAccount),
+        known.web(known.log_in())() as connection,
+    ):
+        links.create(connection, account_id, "reset", settings=USUAL)
 
 
 def test_own_sessions_are_listed_and_ended(editions: People) -> None:
@@ -845,8 +888,10 @@ def test_own_sessions_are_listed_and_ended(editions: People) -> None:
         assert sessions.end_all(connection, anne, but=current.session_id) == 1
     assert editions.session(mine) is not None
     assert editions.session(others) is not None
+    editions.outlast_proofs()
     with editions.web(mine)() as connection:
-        assert sessions.end_all(connection, anne) == 1
+        assert sessions.end_all(connection, anne) == 0
+        sessions.end(connection)
     assert editions.session(mine) is None
 
 
@@ -1216,3 +1261,25 @@ def test_refused_logins_are_in_the_audit_log(editions: People) -> None:
         assert {entry.key for entry in noted} == {ANNE, ""}
         assert {entry.actor_kind for entry in noted} == {"anonymous"}
         assert audit.check(connection).broken is None
+
+
+def test_administrators_see_refused_logins_of_their_people(editions: People) -> None:
+    editions.put(ANNE, ("administrator", TOWN))
+    editions.put(BERND, ("planner", TOWN), ("engineer", TOWN), ("viewer", OTHER))
+    editions.put("carla@example.org", ("viewer", OTHER))
+    for email in (BERND, "carla@example.org", "nobody@example.org"):
+        assert editions.try_log_in(email, NEW) is None
+
+    def noted(connection: Connection) -> list[tuple[str, str | None]]:
+        found = audit.find(connection, action="session.refuse")
+        return [(entry.key, entry.municipality) for entry in found]
+
+    with editions.operator() as connection:
+        assert sorted(noted(connection), key=str) == [
+            ("", None),
+            (BERND, TOWN),
+            (BERND, OTHER),
+            ("carla@example.org", OTHER),
+        ]
+    with editions.reading(editions.log_in(ANNE)) as connection:
+        assert noted(connection) == [(BERND, TOWN)]

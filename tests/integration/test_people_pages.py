@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from tests import people, served
 from tests.integration.test_sessions_over_http import Browser
 from tests.people import ANNE, BERND, OTHER, TOWN, People
-from verkehrspuls.access import accounts, passwords
+from verkehrspuls.access import accounts
 
 NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 PEOPLE = "/de/people"
@@ -25,8 +25,7 @@ def app(url: str) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def known(url: str) -> Iterator[People]:
-    with pytest.MonkeyPatch.context() as patch, people.of(url) as found:
-        patch.setattr(passwords, "COST", people.CHEAP)
+    with people.of(url) as found:
         found.put(ANNE, ("administrator", TOWN))
         found.put(BERND, ("viewer", TOWN), name="Bernd Beispiel")
         found.put("olga@example.org", ("administrator", OTHER))

@@ -1,11 +1,16 @@
 """Mosquitto as it runs in production: its own configuration, secrets and account."""
 
+import base64
+import hashlib
 import os
+import re
+import secrets
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,10 +29,21 @@ from tests.unit.ingest.test_resolve import how_to
 from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.model import Town
+from verkehrspuls.registry import credentials
+from verkehrspuls.registry.brokers import Broker, Login, Put, administrated
 from verkehrspuls.registry.towns import register
+from verkehrspuls.settings import load
 from verkehrspuls.stack import process
 from verkehrspuls.stack.account import Account
-from verkehrspuls.stack.checks import OK, PROBLEM, _silent, _slots, _unregistered
+from verkehrspuls.stack.checks import (
+    OK,
+    PROBLEM,
+    Finding,
+    _credentials,
+    _silent,
+    _slots,
+    _unregistered,
+)
 from verkehrspuls.stack.probe import probe, sessions_are_open
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import Connection, connect
@@ -82,16 +98,23 @@ class Deployment:
         self.running.send_signal(number)
         self.running.wait(parts.PATIENCE_S)
 
-    def credential(self, user: str, *options: str) -> str:
-        made = subprocess.run(
-            [self.folder / "credential", user, *options],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        if self.running is not None:
-            self.running.send_signal(signal.SIGHUP)
-        return made.stdout.strip()
+    def credential(self, user: str, *topics: str) -> str:
+        """Give a sensor a login, or with topics what publishes for many."""
+        password = secrets.token_hex(24)
+        login = Login(user, 1, topics or (f"vp/v1/{user}/+",))
+        with self.administrated() as broker:
+            # others in the registry would have them as well
+            foreign = broker.state().foreign | set(topics)
+            put = Put(login, password, broker.hash_of(password))
+            assert broker.change([put], [], foreign) == []
+        return password
+
+    def administrated(self) -> Broker:
+        return administrated(self.admin_url, ca_file=self.ca_file)
+
+    @property
+    def admin_url(self) -> str:
+        return self._secret("broker_admin_url")
 
     def url(self, user: str, password: str) -> str:
         name = user.replace("/", "%2F")
@@ -132,7 +155,9 @@ def deployment(folder: Path) -> Iterator[Deployment]:
     made = Deployment(folder, parts.free_port(), parts.free_port())
     data = folder / "data"
     data.mkdir()
-    shutil.chown(data, ACCOUNT, ACCOUNT)
+    shutil.copy(folder / "secrets" / "broker" / "logins.json", data)
+    for path in (data, data / "logins.json"):
+        shutil.chown(path, ACCOUNT, ACCOUNT)
     text = (folder / "mosquitto" / "mosquitto.conf").read_text()
     for there, here in {
         # first: a port that is put in may begin with it
@@ -141,6 +166,7 @@ def deployment(folder: Path) -> Iterator[Deployment]:
         "listener 8884": f"listener {made.inner_port} 127.0.0.1",
         "/mosquitto/secrets": str(folder / "secrets" / "broker"),
         "/mosquitto/data": str(data),
+        "/usr/lib/mosquitto_dynamic_security.so": str(parts.dynamic_security()),
     }.items():
         assert there in text
         text = text.replace(there, here)
@@ -350,7 +376,7 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
     (topic, payload), *_ = chirpstack_v4.EXAMPLES
     wrong = topic.replace("0101010101010101", "0101010101010102")
     url = deployment.url(
-        "chirpstack", deployment.credential("chirpstack", "--write", "application/#")
+        "chirpstack", deployment.credential("chirpstack", "application/#")
     )
     with connect(plain_database, autocommit=True) as connection:
         finding = _silent(ledger.never_sent(connection))
@@ -373,33 +399,107 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
     assert worker.end() == 0
 
 
-def test_topics_are_given_anew_without_a_new_password_until_it_is_revoked(
-    deployment: Deployment,
+#: of an earlier version, as its script wrote it for the password `earlier`
+EARLIER = (
+    "$7$1000$c2FsdHNhbHRzYWx0$"
+    + base64.b64encode(
+        hashlib.pbkdf2_hmac("sha512", b"earlier", b"saltsaltsalt", 1000)
+    ).decode()
+)
+
+
+@pytest.fixture
+def earlier(folder: Path) -> Path:
+    """The folder of an earlier version, which wrote the broker's files itself."""
+    broker = folder / "secrets" / "broker"
+    for gone in (broker / "logins.json", folder / "secrets" / "broker_admin_url"):
+        gone.unlink()
+    users = ("ingest", "publish", "kusel/camera-1", "kusel/air-1", "chirpstack")
+    (broker / "users").write_text("".join(f"{user}:{EARLIER}\n" for user in users))
+    (broker / "filters").write_text(
+        "kusel/air-1 tele/wetter 1/+\nchirpstack application/#\n"
+    )
+    for name in ("broker_url", "broker_publish_url"):
+        secret = folder / "secrets" / name
+        secret.write_text(re.sub(":[^:@]+@", ":earlier@", secret.read_text()))
+    prepared = prepare(folder, "localhost")
+    assert prepared.returncode == 0, prepared.stderr
+    return folder
+
+
+@pytest.mark.usefixtures("earlier")
+def test_what_an_earlier_version_gave_goes_on_and_is_adopted(
+    request: pytest.FixtureRequest, plain_database: str
 ) -> None:
-    user = "weilerbach/wetter-1"
-    url = deployment.url(user, deployment.credential(user))
-    assert deployment.credential(user, "--write", "tele/a/+", "tele/b c/+") == ""
+    deployment: Deployment = request.getfixturevalue("deployment")
     ca_file = deployment.ca_file
-    own = f"vp/v1/{user}/status"
-    with (
-        listening(deployment, "tele/+/+", "vp/v1/+/+/+") as seen,
-        mqtt.Publisher(url, "any", ca_file=ca_file) as sensor,
-    ):
-        for topic in ("tele/x/SENSOR", "tele/b c/SENSOR", "tele/a/SENSOR", own):
-            sensor.publish(topic, b"{}")
-        parts.wait_for(lambda: own in [topic for topic, _ in seen])
-        heard = dict.fromkeys(topic for topic, _ in seen)
-        assert list(heard) == ["tele/b c/SENSOR", "tele/a/SENSOR", own]
-        deployment.credential(user, "--revoke")
-        # who is connected is thrown out, and not let in again
-        parts.wait_for(lambda: sensor._refused)
-        assert not sensor.connected
+
+    def arrive() -> None:
+        topics = {
+            "kusel/camera-1": "vp/v1/kusel/camera-1/counts",
+            "kusel/air-1": "tele/wetter 1/SENSOR",
+            "chirpstack": "application/1/device/01/event/up",
+        }
+        with listening(deployment, "#") as seen:
+            for user, topic in topics.items():
+                url = deployment.url(user, "earlier")
+                with mqtt.Publisher(url, "any", ca_file=ca_file) as sender:
+                    sender.publish("vp/v1/landau/radar-1/counts", b"forged")
+                    sender.publish(topic, b"{}")
+                    sender.flush(parts.PATIENCE_S)
+            parts.wait_for(lambda: len(seen) >= len(topics))
+            assert {topic for topic, _ in seen} == {*topics.values()}
+
+    arrive()
+    with connect(plain_database) as connection, deployment.administrated() as broker:
+        register(connection, TOWN)
+        connection.commit()
+        # before they are adopted nothing of them changes
+        credentials.bring(connection, broker, remove_unknown=True)
+        arrive()
+        (other,) = doctor(plain_database, deployment)
+        assert other.state == PROBLEM
+        assert "chirpstack, kusel/air-1, kusel/camera-1" in other.detail
+        assert credentials.adopt(connection, broker) == {
+            "chirpstack": "adopted",
+            "kusel/air-1": "register its topic first: tele/wetter 1/+",
+            "kusel/camera-1": "adopted",
+        }
+        connection.execute(
+            "update sensor set payload_format = 'tasmota', topic = 'tele/wetter 1/+' "
+            "where key = 'air-1'"
+        )
+        assert credentials.adopt(connection, broker) == {"kusel/air-1": "adopted"}
+        assert doctor(plain_database, deployment) == []
+        credentials.bring(connection, broker, remove_unknown=True)
+        arrive()
+        assert credentials.revoke(connection, "kusel/camera-1") == ["kusel/camera-1"]
+        credentials.bring(connection, broker)
+    url = deployment.url("kusel/camera-1", "earlier")
     with pytest.raises(BrokerUnavailable, match=r"(?i)not authori[sz]ed"):
         mqtt.Publisher(url, "any", ca_file=ca_file).__enter__()
-    for name in ("access", "filters", "users"):
-        text = (deployment.folder / "secrets" / "broker" / name).read_text()
-        assert "wetter-1" not in text
-        assert "tele/" not in text
+
+
+def doctor(database: str, deployment: Deployment) -> list[Finding]:
+    """Return what it finds about credentials, but that all is well."""
+    settings = load(
+        {
+            "VERKEHRSPULS_DATABASE__URL": database,
+            "VERKEHRSPULS_BROKER__ADMIN_URL": deployment.admin_url,
+            "VERKEHRSPULS_BROKER__CA_FILE": str(deployment.ca_file),
+        }
+    )
+    return [one for one in _credentials(settings) if one.state != OK]
+
+
+def test_doctor_tells_what_differs_at_the_broker(
+    deployment: Deployment, plain_database: str
+) -> None:
+    deployment.credential("kusel/camera-1")
+    (found,) = doctor(plain_database, deployment)
+    assert found.state == PROBLEM
+    assert "kusel/camera-1 is unknown to the registry" in found.detail
+    assert "credential sync" in found.advice
 
 
 def test_services_move_from_the_listener_of_the_sensors(
@@ -431,6 +531,31 @@ def test_secrets_of_the_roles_are_added_to_those_that_are_there(folder: Path) ->
         login = f"vp_{role}:{secret.read_text().strip()}"
         url = secret.with_name(f"database_{role}_url").read_text()
         assert url == f"postgresql://{login}@database:5432/vp\n"
+
+
+def test_restore_of_an_older_backup_says_what_its_secrets_lack(folder: Path) -> None:
+    shutil.copy(parts.PROJECT / "docker-compose.yml", folder.parent)
+    secrets, backup = folder / "secrets", folder.parent / "backup"
+    (secrets / "database_web_url").unlink()
+    backup.mkdir()
+    with tarfile.open(backup / "secrets.tar", "w") as tar:
+        tar.add(secrets, "secrets")
+    (backup / "SHA256SUMS").write_bytes(
+        subprocess.run(
+            ["sha256sum", "secrets.tar"], cwd=backup, check=True, capture_output=True
+        ).stdout
+    )
+    shutil.rmtree(secrets)
+    restore = subprocess.run(
+        [folder / "restore", backup], capture_output=True, text=True
+    )
+    assert restore.returncode == 1
+    assert "deploy/secrets/database_web_url is missing" in restore.stderr
+    assert "deploy/prepare" in restore.stderr
+    there = contents(folder)
+    assert prepare(folder, "localhost").returncode == 0
+    assert there.items() <= contents(folder).items()
+    assert (secrets / "database_web_url").exists()
 
 
 def test_web_server_publishes_for_all_sensors_and_reads_nothing(

@@ -15,7 +15,8 @@ from tests.intake import Intake
 from tests.towns import LANES, SINCE, TOWN, corridor, counter, junction
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.model import Site, Town
-from verkehrspuls.registry import commissioning, removal
+from verkehrspuls.registry import commissioning, ending, removal
+from verkehrspuls.registry.registration import Entry
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import execute
@@ -213,14 +214,17 @@ def test_what_never_had_data_is_removed_at_once(plain_world: World) -> None:
 def test_sensor_ends_by_date_and_keeps_its_figures(plain_world: World) -> None:
     at = NOW - timedelta(hours=1)
     connection = plain_world.connection
-    assert removal.end_sensor(connection, "kusel", "loop-1", at=at) == ["1", "2"]
+    loop = Entry("sensor", "loop-1")
+    changes = ending.end(connection, "kusel", loop, at=at, now=NOW)
+    assert [each.entry.kind for each in changes] == ["sensor", *["installation"] * 2]
     found = commissioning.sensor(connection, "kusel", "loop-1")
     assert {each.until for each in found.installations} == {at}
     assert plain_world.volume("b423")
     # it is not there twice
-    assert removal.end_sensor(connection, "kusel", "loop-1", at=NOW) == []
+    assert ending.end(connection, "kusel", loop, at=NOW, now=NOW) == []
+    before = SINCE - timedelta(days=1)
     with pytest.raises(UsageError, match="attached only after that"):
-        removal.end_sensor(connection, "kusel", "loop-1", at=SINCE - timedelta(days=1))
+        ending.end(connection, "kusel", loop, at=before, now=NOW)
     plain_world.registry = read_registry(connection)
     plain_world.send("loop-1", 90, car=3)
     newest = commissioning.sensor(connection, "kusel", "loop-1").messages[0]

@@ -14,7 +14,14 @@ import pytest
 
 from simulators.publish import backfill, sensors
 from simulators.world import standard
-from tests.parts import PATIENCE_S, Broker, bound_s, logins, wait_for
+from tests.parts import (
+    PATIENCE_S,
+    Broker,
+    as_analytics,
+    bound_s,
+    logins,
+    wait_for,
+)
 from verkehrspuls import mqtt, wire
 from verkehrspuls.storage.database import Connection, connect, execute
 
@@ -89,7 +96,9 @@ def test_history_arrives_and_goes_on_where_it_stopped(
     with listening(broker, "vp/v1/+/+/+") as arrived:
         simulate(
             *("history", "--weeks", "1", "--until", UNTIL.isoformat()),
-            settings=settings,
+            # it reads as analytics does
+            settings=settings
+            | {"VERKEHRSPULS_DATABASE__URL": as_analytics(plain_database)},
         )
         got = dict.fromkeys(due, 0)
 
@@ -122,6 +131,8 @@ def test_live_says_that_its_sensors_are_there_and_gone(
     plain_database: str, broker: Broker
 ) -> None:
     settings = environment(plain_database, broker)
+    # it needs no database
+    settings = {k: v for k, v in settings.items() if "DATABASE" not in k}
     number = sum(1 for _ in sensors(standard(1)))
     with listening(broker, "vp/v1/+/+/status") as arrived:
         process = subprocess.Popen(

@@ -12,7 +12,7 @@ from httpx2 import Response
 
 from tests import people, served
 from tests.people import ANNE, BERND, OTHER, TOWN, People
-from verkehrspuls.access import passwords, tokens
+from verkehrspuls.access import tokens
 
 PAGE = "/de/account/tokens"
 TOKEN = re.compile(r"vp_[0-9a-f]{8}_[\w-]{43}")
@@ -27,8 +27,7 @@ def app(url: str) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def known(url: str) -> Iterator[People]:
-    with pytest.MonkeyPatch.context() as patch, people.of(url) as found:
-        patch.setattr(passwords, "COST", people.CHEAP)
+    with people.of(url) as found:
         found.put(ANNE, ("planner", TOWN), ("viewer", OTHER))
         found.put(BERND, ("engineer", TOWN), name="Bernd Muster")
         found.put(CLARA, name="Clara Muster")

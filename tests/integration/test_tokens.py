@@ -1,38 +1,20 @@
 """Tokens: what they permit, who gives, sees and revokes them, in each edition."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
 import pytest
 
-from tests import people
 from tests.people import ANNE, BERND, OTHER, TOWN, USUAL, People
-from verkehrspuls.access import accounts, audit, passwords, tokens
+from verkehrspuls.access import accounts, audit, tokens
 from verkehrspuls.access.tokens import GRANTABLE, NotGiven
 from verkehrspuls.errors import BadParameter, UnknownKey
 from verkehrspuls.settings import Access
 
 HIDDEN = "Bauhof"
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", people.CHEAP)
-
-
-@pytest.fixture
-def editions(edition_world: str) -> Iterator[People]:
-    with people.of(edition_world) as found:
-        yield found
-
-
-@pytest.fixture
-def known(plain_world: str) -> Iterator[People]:
-    with people.of(plain_world) as found:
-        yield found
 
 
 def give(

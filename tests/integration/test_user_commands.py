@@ -9,7 +9,7 @@ import pytest
 
 from tests import people
 from tests.people import ANNE, BERND, HOME, PASSWORD, TOWN, USUAL, People
-from verkehrspuls.access import links, passwords
+from verkehrspuls.access import links
 from verkehrspuls.cli import command
 
 
@@ -25,11 +25,6 @@ class Done(NamedTuple):
 
 User = Callable[..., Done]
 AS_ADMINISTRATOR = ("--role", f"{TOWN}/administrator")
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", people.CHEAP)
 
 
 @pytest.fixture

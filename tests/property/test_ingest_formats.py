@@ -36,6 +36,7 @@ EXAMPLES.append(
 )
 FIELDS = {
     "chirpstack-v4": "object.people_in",
+    "json": "lanes.0.car",
     "scalar": "value",
     "senml-cbor": "urn:dev:ow:10e2073a01080063:temp",
     "senml-json": "urn:dev:ow:10e2073a01080063:temp",

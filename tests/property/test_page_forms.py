@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests import parts, people, served, walk, world
 from tests.integration.test_access import ROUTES, TABLE
 from tests.people import People
-from verkehrspuls.access import passwords
+from verkehrspuls.settings import Access
 
 FORMS: Final = sorted(
     label for label in TABLE if label in ROUTES and label.startswith("POST /{language")
@@ -26,6 +26,8 @@ NAMES: Final = sorted(
         for name in re.findall(r'name="([a-z_]+)"', path.read_text())
     }
 )
+#: one log-in for each form, all of one address
+OFTEN: Final = Access(address_attempts_per_minute=1000)
 PLACE: Final = {"language": "de", "account_id": "1", "number": "1"}
 #: what forms contain when they are right
 WORDS: Final = (
@@ -41,12 +43,10 @@ FIELDS: Final = st.dictionaries(
 @pytest.fixture(scope="module")
 def site(_plain: parts.Databases) -> Iterator[tuple[TestClient, People]]:
     with (
-        pytest.MonkeyPatch.context() as patch,
         _plain.fresh(world.build) as url,
         people.of(url) as them,
         TestClient(served.web(url, world.LAST), follow_redirects=False) as client,
     ):
-        patch.setattr(passwords, "COST", people.CHEAP)
         yield client, them
 
 
@@ -58,7 +58,7 @@ def test_no_form_fails(
     # of each form, for a form may end it
     email = f"person-{FORMS.index(label)}@example.org"
     them.put(email, ("administrator", "kaiserslautern"))
-    session = them.log_in(email)
+    session = them.log_in(email, settings=OFTEN)
     token = hashlib.sha256(f"form {session}".encode()).hexdigest()[:32]
     method, place = label.split()
     path = walk.plainly(method, place, ROUTES[label], PLACE).address

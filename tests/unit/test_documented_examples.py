@@ -1,5 +1,6 @@
 """The examples of the documentation, and what it names in a line, are in the code."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from ingest.formats import modules, native
+from ingest.trial import judge
 from simulators.town import Behaviour
 from tests.documented import PAGES, Block, Documented, blocks, commands
 from tests.parts import PROJECT
@@ -18,7 +20,9 @@ from verkehrspuls import settings
 from verkehrspuls.cli import command as cli
 from verkehrspuls.locales import Locale
 from verkehrspuls.model import Town
+from verkehrspuls.registry import device_profiles
 from verkehrspuls.registry.faults import check
+from verkehrspuls.settings import Ingest
 
 #: What an example of a registration leaves out is as in this file, or as in the
 #: page's own first example.
@@ -58,6 +62,9 @@ def test_toml_is_taken(block: Block, tmp_path: Path) -> None:
         kind = Town if block.text.startswith("key") else Behaviour
         assert msgspec.toml.decode(block.text, type=kind)
         return
+    if block.page.endswith("add-a-device-profile.md"):
+        assert list(judge(device_profiles.parse(block.text), Ingest())) == []
+        return
     if block.page in TOWNS:
         check(msgspec.convert(whole(block), Town))
         return
@@ -75,6 +82,9 @@ def test_json_is_a_payload(block: Block) -> None:
     if block.page.endswith("formats.md"):
         assert payload in {text.strip() for text in foreign_examples()}
         return
+    if block.page.endswith("device-profiles.md"):
+        assert payload.decode() in examples_of_profiles()
+        return
     (kind,) = {"counts", "values", "state"} & msgspec.json.decode(payload).keys()
     kind = {"values": "environment", "state": "status"}.get(kind, kind)
     decoded = native.decode(kind, payload)
@@ -87,6 +97,15 @@ def foreign_examples() -> Iterator[bytes]:
     for module in modules():
         for _, payload in module.EXAMPLES:
             yield payload
+
+
+def examples_of_profiles() -> Iterator[str]:
+    """Examples of device profiles, whose outcome their page tells."""
+    for profile in device_profiles.shipped().values():
+        for example in profile.examples:
+            yield example.payload.strip() or json.dumps(
+                example.object, ensure_ascii=False
+            )
 
 
 def spans() -> list[Documented]:

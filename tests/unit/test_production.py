@@ -13,15 +13,28 @@ import yaml
 
 from tests.parts import PROJECT
 from verkehrspuls import settings
+from verkehrspuls.access import oidc
 
 COMPOSE = PROJECT / "docker-compose.yml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))[
     "services"
 ]
 #: as whom services log in that are not the owner
-LOGINS = {"api": "web_", "ingest": "ingest_", "analytics": "analytics_"}
+LOGINS = {
+    "api": "web_",
+    "ingest": "ingest_",
+    "analytics": "analytics_",
+    "credentials": "ingest_",
+}
 LOGIN_FILES = {f"database_{login}url" for login in ("", *LOGINS.values())}
 OURS = {name: it for name, it in SERVICES.items() if "build" in it}
+#: of settings that the operator gives in the file .env
+GIVEN = {
+    "VERKEHRSPULS_PAGES__ADDRESS": "https://verkehr.example.org",
+    "VERKEHRSPULS_OIDC__ISSUER": "https://sso.example.org/realms/stadt",
+    "VERKEHRSPULS_OIDC__CLIENT_ID": "verkehrspuls",
+    "VERKEHRSPULS_OIDC__ROLES": "planung=landau/planner,betrieb=operator",
+}
 
 
 def tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -49,17 +62,18 @@ def test_service_runs_a_command_that_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_service_sets_settings_that_exist(name: str, tmp_path: Path) -> None:
-    # one without a value is an address that the operator gives in the file .env
+    # one without a value is set only if the operator gives it
     environment = {
-        variable: value or "https://verkehr.example.org"
+        variable: value or GIVEN[variable]
         for variable, value in OURS[name]["environment"].items()
+        if value or variable in GIVEN
     }
     secrets = OURS[name]["secrets"]
     given = dict(environment)
     for variable, value in environment.items():
         if value.startswith("/run/secrets/"):
             assert Path(value).name in secrets
-        if variable.endswith("URL_FILE"):
+        if variable.endswith(("URL_FILE", "SECRET_FILE")):
             (tmp_path / variable).write_text(f"{value}\n")
             given[variable] = str(tmp_path / variable)
     loaded = settings.load(given)
@@ -72,7 +86,39 @@ def test_service_sets_settings_that_exist(name: str, tmp_path: Path) -> None:
     assert bool(loaded.broker.url.get_secret_value()) == receives
     publishes = "broker_publish_url" in secrets
     assert bool(loaded.broker.publish_url.get_secret_value()) == publishes
-    assert bool(loaded.broker.ca_file) == (receives or publishes)
+    administrates = "broker_admin_url" in secrets
+    assert administrates == (name in ("credentials", "operator"))
+    assert bool(loaded.broker.admin_url.get_secret_value()) == administrates
+    assert bool(loaded.broker.ca_file) == (receives or publishes or administrates)
+
+
+@pytest.mark.parametrize("name", ["migrate", "api", "operator"])
+def test_single_sign_on_is_set_alike_and_off_by_default(
+    name: str, tmp_path: Path
+) -> None:
+    """`db migrate` without its settings would let the database forget the provider."""
+    passed = {
+        variable: value
+        for variable, value in OURS[name]["environment"].items()
+        if variable.startswith("VERKEHRSPULS_OIDC__")
+    }
+    secret = "VERKEHRSPULS_OIDC__CLIENT_SECRET_FILE"
+    keys = settings.Oidc.model_fields.keys() - {"client_secret"}
+    names = {f"VERKEHRSPULS_OIDC__{key.upper()}" for key in keys}
+    assert passed == dict.fromkeys(names) | {secret: "/run/secrets/oidc_client_secret"}
+    assert "oidc_client_secret" in OURS[name]["secrets"]
+    # as `deploy/prepare` makes it
+    (tmp_path / "secret").write_text("")
+    usual = settings.load({secret: str(tmp_path / "secret")})
+    assert oidc.provider_of(usual) is None
+    given = settings.load({**GIVEN, secret: __file__})
+    assert oidc.provider_of(given) is not None
+
+
+def test_the_image_has_what_single_sign_on_needs() -> None:
+    locked = (PROJECT / "requirements.lock").read_text("utf-8")
+    for package in oidc.PACKAGES:
+        assert re.search(rf"^{package}==", locked, re.M)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -157,55 +203,14 @@ def test_all_secrets_are_files_that_are_never_committed() -> None:
     assert ignored.returncode == 0
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|URL", name):
+            if re.search("PASSWORD|URL|CLIENT_SECRET", name):
                 assert name.endswith("_FILE")
                 assert value.startswith("/run/secrets/")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (("kusel",), "is no sensor"),
-        (("Kusel/camera",), "is not a name"),
-        (("kusel/camera/1",), "is not a name"),
-        (("ingest", "--write", "tele/#"), "is the name of a service"),
-        (("verkehrspuls-ingest-0", "--write", "tele/#"), "is the name of a service"),
-        (("publish", "--revoke"), "is the name of a service"),
-        (("gateway", "--revoke"), "has no credential"),
-        ((), "give a name"),
-        *(
-            (("gateway", "--write", topic), text)
-            for topic, text in {
-                "#": "includes vp/v1",
-                "+/#": "includes vp/v1",
-                "vp/#": "includes vp/v1",
-                "+/v1/kusel/camera-1/counts": "includes vp/v1",
-                "+/+/+/+/+": "includes vp/v1",
-                "vp/v1/doctor/probe": "includes vp/v1",
-                "tele/#/x": "has # before its end",
-                "tele/a#": "beside other characters",
-                "$SYS/#": "begins with $",
-                "tele/a\nuser ingest": "cannot be printed",
-                " tele/a": "blanks at an end",
-                "": "is empty",
-            }.items()
-        ),
-    ],
-)
-def test_credential_refuses_what_would_give_too_much(
-    arguments: tuple[str, ...], text: str
-) -> None:
-    made = subprocess.run(
-        [PROJECT / "deploy" / "credential", *arguments], capture_output=True, text=True
-    )
-    assert made.returncode != 0
-    assert text in made.stderr
-    assert "Traceback" not in made.stderr
-
-
 def test_scripts_can_be_run() -> None:
     for script in (
-        *("prepare", "credential", "backup", "restore", "in-database"),
+        *("prepare", "logins", "backup", "restore", "in-database"),
         "database/roles.sh",
     ):
         assert (PROJECT / "deploy" / script).stat().st_mode & stat.S_IXUSR
@@ -219,7 +224,7 @@ def test_scripts_can_be_run() -> None:
         (("restore",), "usage: deploy/restore [--replace] DIRECTORY"),
         (("restore", "--replace"), "usage: deploy/restore [--replace] DIRECTORY"),
         (("restore", "--help"), "usage: deploy/restore [--replace] DIRECTORY"),
-        (("credential", "landau/radar-1"), "run deploy/prepare first"),
+        (("logins",), "has no password"),
     ],
 )
 def test_script_that_is_called_wrongly_says_how_to(
@@ -231,6 +236,7 @@ def test_script_that_is_called_wrongly_says_how_to(
     script, *arguments = call
     made = subprocess.run(
         [tmp_path / "deploy" / script, *arguments],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         cwd=tmp_path,

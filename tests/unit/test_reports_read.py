@@ -8,10 +8,11 @@ import pytest
 
 from tests.parts import PROJECT
 
-#: Of storage they use what is registered, versions of the data, and its types.
+#: Of storage they use what is registered, what was received, versions of the data, and
+#: its types.
 ALLOWED: Final = {
     *("list_municipalities", "list_sites", "read_site", "list_corridors"),
-    "count_changes",
+    *("count_changes", "known", "ledger", "readings_of_message"),
 }
 #: Routes that list what is stored, and compute nothing.
 LISTS: Final = {

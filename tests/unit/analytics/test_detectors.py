@@ -33,7 +33,8 @@ def judged(*rows: tuple[int, float], **same: Any) -> pl.DataFrame:
 def at_site(*rows: tuple[int, float], **same: Any) -> pl.DataFrame:
     """The same of the only site of a town."""
     hours = judged(*rows, **same)
-    place = {"site_id": pl.lit(1, pl.Int32), "quantity": pl.lit("motor")}
+    place = {"site_id": pl.lit(1, pl.Int32), "audience": pl.lit(0, pl.Int32)}
+    place["quantity"] = pl.lit("motor")
     return frames.check(hours.with_columns(**place), frames.USUAL_HOURS)
 
 

@@ -183,6 +183,7 @@ def days(*ratios: Sequence[float]) -> pl.DataFrame:
             for day, ratio in enumerate(series)
         ],
         quantity="motor",
+        audience=0,
         time_zone="Europe/Berlin",
         hours=24,
         usual=10_000.0,

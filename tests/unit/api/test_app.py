@@ -7,6 +7,7 @@ import pytest
 
 from api import routes
 from api.app import PUBLISHED_NAMES, create_app
+from api.pace import PROBES
 from verkehrspuls.settings import load
 
 
@@ -24,12 +25,26 @@ def test_names_that_hold_a_module_are_the_published_ones() -> None:
 
 
 def test_reading_documents_no_answer_that_only_writing_gives() -> None:
-    of_writing = {"403", "409", "413", "415", "429"}
+    of_writing = {"403", "409", "413", "415"}
     for path, methods in create_app(load()).openapi()["paths"].items():
         answers = set(methods.get("get", {}).get("responses", ()))
-        # which asks for a token of the operator's
-        answers -= {"403"} if path == "/metrics" else set()
+        # which ask for a token of the operator's, or of an engineer's
+        if path == "/metrics" or path.startswith(
+            (
+                "/api/v1/registry",
+                "/api/v1/devices",
+                "/api/v1/commissioning",
+                "/api/v1/manual-counts",
+            )
+        ):
+            answers -= {"403"}
         assert of_writing.isdisjoint(answers), path
+
+
+def test_each_operation_but_probes_documents_that_it_has_limits() -> None:
+    for path, methods in create_app(load()).openapi()["paths"].items():
+        for operation in methods.values():
+            assert ("429" in operation["responses"]) is (path not in PROBES), path
 
 
 def test_file_is_a_resource_and_changes_nothing_else(

@@ -50,6 +50,14 @@ def test_no_german_text_is_left_over() -> None:
     assert sorted(catalogue("de").keys() - keys) == []
 
 
+def test_no_text_is_translated_twice() -> None:
+    written = (PROJECT / "verkehrspuls/locale/de.po").read_text("utf-8")
+    texts = Counter(
+        re.findall(r"^(?:msgctxt .+\n)?msgid (?:.+\n)+?(?=msg)", written, re.M)
+    )
+    assert [text for text, times in texts.items() if times > 1] == []
+
+
 def test_german_texts_fill_in_the_same_values() -> None:
     forms = {one[0]: one for one in source_texts() if isinstance(one, tuple)}
     for source, german in catalogue("de").items():

@@ -156,7 +156,7 @@ def test_live_publishes_each_interval_when_it_ends() -> None:
     ready: list[bool] = []
     live(
         WORLD,
-        recorder,  # type: ignore[arg-type]  # in place of a publisher
+        recorder,
         on_ready=lambda: ready.append(True),
         clock=lambda: now,
         sleep=sleep,

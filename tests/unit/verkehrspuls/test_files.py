@@ -19,7 +19,10 @@ from tests import world
 from tests.parts import PATIENCE_S
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import read_bytes, read_text
-from verkehrspuls.registry import calendar, towns
+from verkehrspuls.model import Town
+from verkehrspuls.registry import calendar
+from verkehrspuls.registry.files import load as loading
+from verkehrspuls.registry.files.record import FaultyFile
 from verkehrspuls.settings import load
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,8 +37,19 @@ def refuse(path: Path) -> Callable[[int, str], None]:
     return skipped
 
 
+def registration(path: Path) -> Town:
+    """Read a registration file, as the command does that imports it."""
+    data = read_bytes(path, format="a registration")
+    try:
+        return loading.town_of(loading.content(data, path.name), None)
+    except FaultyFile as error:
+        raise BadFile(
+            path=path, format="a registration", reason=error.reason
+        ) from error
+
+
 READERS: dict[str, Any] = {
-    "registration": towns.load_town,
+    "registration": registration,
     "holidays": calendar.load_school_holidays,
     "events": calendar.load_events,
     "recording": lambda path: list(
@@ -97,7 +111,7 @@ def test_a_pipe_without_an_end_is_bounded() -> None:
     writer = threading.Thread(target=write)
     writer.start()
     with os.fdopen(out), pytest.raises(BadFile, match="larger than"):
-        towns.load_town(Path(f"/dev/fd/{out}"))
+        registration(Path(f"/dev/fd/{out}"))
     writer.join()
 
 

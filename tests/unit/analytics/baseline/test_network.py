@@ -25,6 +25,7 @@ def town(*sites: tuple[int, float], **same: Any) -> pl.DataFrame:
         ],
         **{
             "quantity": "motor",
+            "audience": 0,
             "time": T,
             "observed_s": 3600,
             "usual_spread": 5.0,

@@ -74,6 +74,8 @@ def volumes(start: datetime, hours: int, interval_s: int = 3600) -> pl.DataFrame
         (case("silence", "silent"), "volume", "PT1H"),
         (case("silence", "silent", hours=24 * 30), "volume", "P1D"),
         (case("silence", "silent", quantity="laeq_db", hours=720), "mean", "P1D"),
+        (case("device-clock", "device-clock"), "volume", "PT1H"),
+        (case("device-battery", "device-battery", hours=720), "volume", "P1D"),
         (case("level-shift", "level-up", hours=72), "volume", "P1D"),
         (case("drift", "drift-down", hours=24), "volume", "P1D"),
         (case("drift", "drift-up", quantity="no2_ugm3", hours=24), "minimum", "P1D"),

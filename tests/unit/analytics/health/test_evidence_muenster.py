@@ -59,7 +59,7 @@ def _evidence(readings: pl.DataFrame) -> Evidence:
         )
         .with_columns(
             pl.lit(1, pl.Int32).alias(name)
-            for name in ("municipality_id", "site_id", "sensor_id")
+            for name in ("municipality_id", "audience", "site_id", "sensor_id")
         )
         .with_columns(
             ended=pl.col("began") + pl.duration(days=1),

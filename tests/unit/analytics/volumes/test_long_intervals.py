@@ -21,6 +21,8 @@ DAY = date(2026, 11, 18)
 #: local midnight
 START = utc("2026-11-17 23:00")
 DAY_S = 86_400
+#: with their audience
+PLACES = channels().with_columns(audience=pl.lit(0, pl.Int32))
 
 
 def long(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -231,7 +233,7 @@ def test_environment_values_above_an_hour_are_taken_as_they_are() -> None:
 def test_half_days_are_no_totals_of_a_weekday() -> None:
     halves = long({"interval_s": DAY_S // 2})
     terms = frames.empty(frames.SCHOOL_HOLIDAYS)
-    assert long_intervals.channel_days(halves, channels(), terms).is_empty()
+    assert long_intervals.channel_days(halves, PLACES, terms).is_empty()
 
 
 def test_usual_for_a_total_is_what_its_weekday_had() -> None:
@@ -240,7 +242,7 @@ def test_usual_for_a_total_is_what_its_weekday_had() -> None:
         for day in range(36)
     ]
     terms = frames.empty(frames.SCHOOL_HOLIDAYS)
-    found = long_intervals.channel_days(long(*rows), channels(), terms)
+    found = long_intervals.channel_days(long(*rows), PLACES, terms)
     days = {row["day"]: row["usual"] for row in found.iter_rows(named=True)}
     # the five Wednesdays before
     assert days[DAY] == 1000 + 14

@@ -33,6 +33,9 @@ case list
 case reject
 case reopen
 case show
+channel move
+channel remove
+channel set
 db migrate
 db status
 doctor
@@ -47,29 +50,43 @@ import messages
 import town
 ingest drain
 ingest run
+installation remove
+installation set
 ledger check
 ledger show
+maintenance add
+maintenance list
 reject count
 reject list
 reject replay
 reject show
+profile check
+profile list
+profile show
+profile use
 replay
 sensor access
 sensor end
 sensor list
 sensor remove
+sensor set
 sensor show
+sensor swap
 sensor try
 simulate history
 simulate live
 simulate register
 simulate truth
 site list
+site merge
 site remove
+site rename
+site set
 site show
 token create
 token list
 token revoke
+town export
 town list
 town remove
 up
@@ -86,14 +103,18 @@ user show
 #: Commands that print a file of another format, or run until they are told to stop.
 NO_JSON = (
     *("export", "audit export", "up", "api run", "ingest run", "analytics run"),
-    "simulate live",
+    *("simulate live", "credential run", "town export", "count record"),
 )
 #: Commands that only do something: what they tell goes to standard error.
 NO_DATA = (
     *("analytics recompute", "case comment", "case confirm", "case explain"),
-    *("case assign", "case undo", "user unlink"),
+    *("case assign", "case undo", "user unlink", "site set", "sensor set"),
+    *("channel set", "channel remove", "installation set", "installation remove"),
+    *("sensor swap", "site rename", "site merge", "channel move"),
+    *("credential revoke", "profile use", "count end", "count accept"),
+    "count refuse",
     *("case reject", "case reopen", "event remove", "import events"),
-    *("import holidays", "import town", "replay", "sensor end", "sensor remove"),
+    *("import holidays", "replay", "sensor end", "sensor remove"),
     *("simulate history", "simulate register", "site remove", "token revoke"),
     *("town remove", "user disable", "user enable"),
 )

@@ -6,11 +6,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.parts import PATIENCE_S
-from verkehrspuls.stack.everything import Interrupted, interruptible
+from verkehrspuls.settings import load
+from verkehrspuls.stack.everything import Everything, Interrupted, interruptible
+from verkehrspuls.stack.supervisor import Supervisor
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
@@ -59,3 +62,32 @@ def test_who_stops_already_is_not_asked_again() -> None:
         os.kill(os.getpid(), signal.SIGINT)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("part", "login"),
+    [
+        ("migration", "vp"),
+        ("registration", "vp"),
+        ("api", "vp_web"),
+        ("ingest", "vp_ingest"),
+        ("analytics", "vp_analytics"),
+        ("history", "vp_analytics"),
+        ("simulator", ""),
+    ],
+)
+def test_each_part_knows_no_other_login_than_its_own(
+    tmp_path: Path, part: str, login: str
+) -> None:
+    given = {
+        "VERKEHRSPULS_DATABASE__URL": "vp",
+        **{
+            f"VERKEHRSPULS_DATABASE__{name.upper()}_URL": f"vp_{name}"
+            for name in ("web", "ingest", "analytics")
+        },
+    }
+    supervisor = Supervisor(print_line=print, start_s=1)
+    parts = Everything(load(given), tmp_path, supervisor, show_logs=False)
+    database = parts._settings_of(part).database
+    known = {secret.get_secret_value() for _, secret in database}
+    assert known - {""} == {login} - {""}

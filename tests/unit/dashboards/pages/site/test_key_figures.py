@@ -5,13 +5,14 @@ from typing import Literal
 import pytest
 
 from analytics.flow.figure import Figure
-from analytics.quality.passport import Passport
+from analytics.quality.passport import Passport, Touching
 from analytics.reports.site.counted import Counted
 from dashboards import passports
 from dashboards.language import Language
 from dashboards.pages.site.key_figures import basis_of, days_text, total
 from tests.registered import site
 from tests.unit.dashboards.frames import days
+from verkehrspuls.calibrations import Calibrated
 
 FIRST = date(2026, 3, 2)
 ENGLISH = Language("en")
@@ -106,6 +107,35 @@ def test_passport_says_what_is_missing_and_needed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("de", "einwärts seit 02.03.2026 mal 1,050 ± 0,020 (95 %)"),
+        ("en", "einwärts since 2 Mar 2026 times 1.050 ± 0.020 (95 %)"),
+    ],
+)
+def test_passport_says_what_counts_were_multiplied_with(
+    key: Literal["de", "en"], told: str
+) -> None:
+    first = Calibrated(
+        site="b420",
+        channel="in-1",
+        name="einwärts",
+        since=datetime(2026, 3, 2, 8, tzinfo=UTC),
+        until=None,
+        factor=1.05,
+        uncertainty=0.02,
+        source="manual count 7",
+    )
+    touching: Touching = {"calibrations": (first, replace(first, channel="in-2"))}
+    of = replace(counted(date(2026, 3, 3), date(2026, 3, 3)), touching=touching)
+    assert told in [value for _, value in total(of, Language(key)).passport]
+    both = (first, replace(first, name="auswärts", factor=0.9))
+    sentence = passports.calibrated(both, "Europe/Berlin", Language(key))
+    assert f": {told}; auswärts " in sentence
+    assert passports.calibrated((), "Europe/Berlin", Language(key)) == ""
+
+
+@pytest.mark.parametrize(
     ("key", "name", "hour"),
     [
         ("de", "doppelt gezeigte Stunde, deren", "So, 26.10.2025, 2–3 Uhr A"),
@@ -116,7 +146,8 @@ def test_passport_names_the_hour_of_which_the_pass_is_not_known(
     key: Literal["de", "en"], name: str, hour: str
 ) -> None:
     unsure = (datetime(2025, 10, 26, tzinfo=UTC),)
-    of = replace(counted(date(2026, 3, 3), date(2026, 3, 3)), ambiguous_hours=unsure)
+    touching: Touching = {"ambiguous_hours": unsure}
+    of = replace(counted(date(2026, 3, 3), date(2026, 3, 3)), touching=touching)
     figure = total(of, Language(key))
     ((label, value),) = [each for each in figure.passport if name in each[0]]
     assert (label[: len(name)], value) == (name, hour)

@@ -1,0 +1,178 @@
+"""A device profile made on its page, step by step and without JavaScript."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Final
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from ingest.batch import Message
+from ingest.trial import judge
+from tests import people, served
+from tests.intake import Intake
+from tests.people import ANNE, BERND, TOWN, People
+from verkehrspuls.registry.device_profiles import parse
+from verkehrspuls.settings import Ingest
+
+PAGE: Final = "/de/device-profile"
+UPLINK: Final = {
+    "deviceInfo": {"devEui": "0101010101010101"},
+    "fCnt": 7,
+    "fPort": 14,
+    "time": "2026-11-21T20:10:00Z",
+    "object": {"in": 12, "out": 65535, "battery": 80, "<b>odd</b>": "x"},
+}
+FACTS: Final = {
+    **{"name_de": "Zähler „Alpha“", "name_en": 'Counter "Alpha"', "kind": "people"},
+    **{"payload_format": "lorawan", "interval_s": "600", "time_is": "end"},
+}
+
+
+@pytest.fixture(scope="module")
+def known(url: str) -> Iterator[People]:
+    with people.of(url) as found:
+        found.put(ANNE, ("planner", TOWN))
+        found.put(BERND, ("engineer", TOWN), name="Bernd Muster")
+        yield found
+
+
+class Engineer:
+    """Somebody who fills in the form of the page, and gets the next one."""
+
+    def __init__(self, client: TestClient, known: People) -> None:
+        self.client = client
+        self.cookie = {"cookie": f"session={known.log_in(BERND)}"}
+        self.text = self.get().text
+
+    def get(self, query: str = "") -> Response:
+        return self.client.get(f"{PAGE}{query}", headers=self.cookie)
+
+    def hidden(self, name: str) -> str:
+        found = re.search(f'name="{name}" value="([^"]*)"', self.text)
+        assert found is not None, name
+        return unescape(found[1])
+
+    def send(self, **fields: str) -> Response:
+        carried = {n: self.hidden(n) for n in ("form_token", "draft")}
+        answer = self.client.post(PAGE, data=carried | fields, headers=self.cookie)
+        if answer.headers["content-type"].startswith("text/html"):
+            self.text = answer.text
+        return answer
+
+    def say(self, field: str, means: str, **more: str) -> Response:
+        """Click a field, and say what it is."""
+        self.send(pick=field)
+        assert f"<code>{field}</code>" in self.text
+        return self.send(say=field, means=means, value=self.hidden("value"), **more)
+
+
+@pytest.fixture
+def engineer(url: str, known: People) -> Iterator[Engineer]:
+    app = served.web(url, datetime(2026, 11, 21, 20, 15, tzinfo=UTC))
+    with TestClient(app) as client:
+        yield Engineer(client, known)
+
+
+def test_a_profile_is_made_from_uplinks_and_saved(engineer: Engineer) -> None:
+    second = UPLINK | {"object": {"in": 9, "out": 8, "battery": 79}}
+    pasted = f"{json.dumps(UPLINK)}\n\n{json.dumps(second)}"
+    engineer.send(act="add", payloads=pasted)
+    assert "{fields}.in" in engineer.text
+    engineer.say("{fields}.in", "class/pedestrian", output="rein", **FACTS)
+    assert "rein" in engineer.text
+    assert "zu Fuß" in engineer.text
+    engineer.say("{fields}.out", "class/pedestrian", output="raus")
+    engineer.say("{fields}.battery", "status/battery_pct")
+    answer = engineer.send(act="export", **FACTS)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    profile = parse(answer.text)
+    assert list(judge(profile, Ingest())) == []
+    assert [len(one.readings) for one in profile.examples] == [2, 2]
+    assert profile.examples[0].status == {"battery_pct": 80.0}
+    assert profile.name.de == FACTS["name_de"]
+    engineer.send(forget="{fields}.battery")
+    assert "Vergessen" in engineer.text
+    assert "battery_pct" not in engineer.hidden("draft")
+
+
+def test_what_would_be_wrong_is_said_at_once(engineer: Engineer) -> None:
+    engineer.send(act="add", payloads='{"t": "warm"}')
+    engineer.say("t", "quantity/temperature_c")
+    assert "Zeit" in engineer.text  # it has none
+    engineer.send(act="facts", receipt_time="1", **FACTS | {"payload_format": "json"})
+    assert "keine Zahl" in engineer.text
+    refused = engineer.say("t", "no-value")
+    assert refused.status_code == 422
+    assert "Nur eine Zahl" in engineer.text
+    assert "<code>t</code>" in engineer.text  # the question stays
+    refused = engineer.send(act="export", name_de="", name_en="")
+    assert "Namen in beiden Sprachen" in refused.text
+    refused = engineer.send(act="facts", name_de="Neu", interval_s="oft")
+    assert "ganzen Sekunden" in refused.text
+    assert 'value="Neu"' in refused.text
+
+
+def test_what_strangers_sent_is_text(engineer: Engineer) -> None:
+    engineer.send(act="add", payloads=json.dumps(UPLINK))
+    assert "<b>odd" not in engineer.text
+    assert "&lt;b&gt;odd" in engineer.text
+
+
+@pytest.mark.parametrize(
+    "draft", ["", "[1]", "{", '{"outputs": 7}', '{"examples": [1]}']
+)
+def test_a_draft_that_is_none_is_no_error_of_ours(
+    engineer: Engineer, draft: str
+) -> None:
+    for fields in ({"act": "facts"}, {"say": "x", "means": "class/car", "value": "1"}):
+        assert engineer.send(draft=draft, **fields).status_code < 500, fields
+    assert engineer.send(draft=draft, act="export").status_code == 422
+
+
+def test_a_profile_begins_as_another_one(engineer: Engineer) -> None:
+    page = engineer.get("?profile=telraam").text
+    assert "car_rgt" in page
+    assert engineer.get("?profile=nirgends").status_code == 404
+
+
+def test_only_who_registers_makes_profiles(engineer: Engineer, known: People) -> None:
+    planner = {"cookie": f"session={known.log_in(ANNE)}"}
+    assert engineer.client.get(PAGE, headers=planner).status_code == 403
+
+
+def test_captured_messages_are_taken(engineer: Engineer, url: str) -> None:
+    at = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
+    sent = [
+        (f"vp/v1/{TOWN}/neu/counts", b'{"Zaehler": {"<b>": 3}}'),
+        (f"vp/v1/{TOWN}/neu/counts", b'{"Zaehler": {"<b>": 4}}'),
+        (f"vp/v1/{TOWN}/roh/counts", b"\xff\xfe"),
+        (f"vp/v1/{TOWN}/camera/counts", b'{"wirr": 1}'),
+    ]
+    with Intake(url) as intake:
+        intake.write(
+            *(Message(*one, at + timedelta(seconds=n)) for n, one in enumerate(sent))
+        )
+    page = unescape(engineer.get().text)
+    assert f">vp/v1/{TOWN}/neu</a>" in page
+    found = re.findall(r'href="(/de/device-profile\?town=[^"]+neu)"', page)
+    engineer.text = engineer.get(found[0].removeprefix(PAGE)).text
+    assert "Zaehler.&lt;b&gt;" in engineer.text
+    draft = json.loads(engineer.hidden("draft"))
+    assert [one["payload"] for one in draft["examples"]] == [
+        sent[0][1].decode(),
+        sent[1][1].decode(),
+    ]
+    assert draft["topic"] == f"vp/v1/{TOWN}/neu/{{device_id}}"
+    for query, says in (
+        (f"?town={TOWN}&sender=vp/v1/{TOWN}/roh", "keine Nachricht aufbewahrt"),
+        (f"?town={TOWN}&sensor=camera", "wirr"),
+        (f"?town={TOWN}&sensor=nirgends", "keine Nachricht aufbewahrt"),
+    ):
+        assert says in engineer.get(query).text, query
+    other = engineer.get("?town=verborgen&sender=vp/v1/verborgen/neu")
+    assert other.status_code in (403, 404)
