@@ -247,7 +247,7 @@ def formats_page() -> str:
     """Return the page of the foreign payload formats."""
     from ingest.formats import modules
     from ingest.units import UNITS
-    from verkehrspuls.model import Mapping, Profile, Source, TimeField
+    from verkehrspuls.model import Mapping, Profile, Source, StatusFields, TimeField
 
     parts = [
         NOTE,
@@ -271,6 +271,12 @@ def formats_page() -> str:
     parts.append("The profile of a sensor states what its payloads do not contain.\n")
     parts += _struct_table(Profile)
     parts += ["An entry of `times`:\n", *_struct_table(TimeField)]
+    parts.append(
+        "`status`: fields in which the device says how it is. `verkehrspuls sensor "
+        "show` shows the last of each. A message with such a field and no reading is "
+        "accepted; a value that cannot be is left out, and counted.\n"
+    )
+    parts += _struct_table(StatusFields)
     parts.append(
         "The origin of a reading's time is stored with it: the device, a gateway or "
         "network server, or the receipt.\n"
@@ -311,6 +317,86 @@ def _format_section(module: Any, names: list[str]) -> Iterator[str]:
             yield f"Time {time}; fields {fields}.\n"
 
 
+def device_profiles_page() -> str:
+    """Return the page of the device profiles that come with the program."""
+    from verkehrspuls.registry import device_profiles
+    from verkehrspuls.registry.device_profiles import shipped
+
+    parts = [
+        NOTE,
+        "# Device profiles\n",
+        "A device profile says how a sensor of a model of device is registered: its "
+        "format and topic, its outputs with suggested channels and mappings, the "
+        "fields in which it says how it is, and how the device is set up. `verkehrspuls"
+        " profile use` registers a sensor by it; `verkehrspuls profile check` tries "
+        "a file of your own; [how to write one](../contributing/add-a-device-profile"
+        ".md). A profile for LoRaWAN serves all network servers. Those below are made "
+        "from documented payloads, see their sources; what their examples become is "
+        "tested, a device at the roadside is not: compare its first messages.\n",
+        "| profile | kind | name | measures | formats |\n|---|---|---|---|---|",
+    ]
+    for key, one in shipped().items():
+        names = ", ".join(f"`{name}`" for name in one.formats)
+        parts.append(
+            f"| [`{key}`](#{key}) | {one.kind} | {one.name.en} | {one.measures.en} "
+            f"| {names} |"
+        )
+    parts.append("")
+    for key, one in shipped().items():
+        parts += _device_profile(key, one)
+    parts.append("## The file\n")
+    parts.append(
+        "TOML. In `topic`, `mapping` and `profile` a name in braces stands for an id "
+        f"of one device ({', '.join(f'`{{{name}}}`' for name in device_profiles.IDS)}, "
+        "or one of `ids`), and `{fields}` for the path of what the codec of a LoRaWAN "
+        "device returns.\n"
+    )
+    parts += _struct_table(device_profiles.DeviceProfile)
+    parts += ["An output:\n", *_struct_table(device_profiles.Output)]
+    parts += ["An example:\n", *_struct_table(device_profiles.Example)]
+    parts += ["A reading of it:\n", *_struct_table(device_profiles.Expected)]
+    return "\n".join(parts)
+
+
+def _device_profile(key: str, one: Any) -> Iterator[str]:
+    yield f"## {key}\n"
+    maker = f", {one.manufacturer}" if one.manufacturer else ""
+    yield f"{one.name.en} ({one.name.de}){maker}: {one.measures.en}.\n"
+    ids = {name: ", ".join(f"`{i}`" for i in one.ids_of(name)) for name in one.formats}
+    of = "; ".join(f"`{name}`: {text or 'none'}" for name, text in ids.items())
+    counts = f", class scheme `{one.class_scheme}`" if one.class_scheme else ""
+    yield f"Ids of a device: {of}. Interval {one.interval_s} s{counts}.\n"
+    yield "| output | suggested channel | quantity | direction | mapping |"
+    yield "|---|---|---|---|---|"
+    for each in one.outputs:
+        mapping = f"`{json.dumps(each.mapping)}`" if each.mapping else ""
+        yield (
+            f"| `{each.output}` | `{each.channel}`, {each.name.en} | `{each.quantity}` "
+            f"| {each.direction} | {mapping} |"
+        )
+    yield ""
+    if one.profile:
+        yield f"Profile: `{json.dumps(one.profile, default=str)}`\n"
+    yield one.configure.in_language("en") + "\n"
+    for example in one.examples:
+        shown = example.payload.strip() or json.dumps(
+            example.object, ensure_ascii=False
+        )
+        of = f", on port {example.f_port}" if example.object else ""
+        yield f"Received at {example.received_at:%Y-%m-%dT%H:%M:%SZ}{of}:\n"
+        yield f"```json\n{shown}\n```\n"
+        for each in example.readings:
+            values = ", ".join(f"{n} = {v:g}" for n, v in each.values.items())
+            yield f"- `{each.output}`, {each.time:%Y-%m-%dT%H:%M:%SZ}: {values}"
+        if example.status:
+            said = ", ".join(f"{n} = {v}" for n, v in example.status.items())
+            yield f"- of the device: {said}"
+        if not (example.readings or example.status):
+            yield "- nothing"
+        yield ""
+    yield f"Source: {', '.join(f'<{source}>' for source in one.sources)}\n"
+
+
 def _struct_table(kind: type) -> Iterator[str]:
     schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
     yield "| key | default | what it is |\n|---|---|---|"
@@ -321,6 +407,66 @@ def _struct_table(kind: type) -> Iterator[str]:
         )
         yield f"| `{key}` | {default} | {found['description']} |"
     yield ""
+
+
+def registration_files_page() -> str:
+    """Return the page of registration files: their formats, and the columns."""
+    from msgspec import structs
+
+    from verkehrspuls.registry.files import formats
+    from verkehrspuls.registry.files.columns import GERMAN, columns
+    from verkehrspuls.registry.files.record import MAX_BYTES
+    from verkehrspuls.registry.registration import RECORDS
+
+    taken = ", ".join(f"{one.title} (`{one.suffix}`)" for one in formats().values())
+    needed = {
+        (kind, field.encode_name)
+        for kind, record in RECORDS.items()
+        for field in structs.fields(record)
+        if field.required
+    }
+    reads = {
+        "text": "text",
+        "whole": "whole number",
+        "number": "number, with a point or comma",
+        "truth": "`true`, `ja` or `false`, `nein`",
+        "time": "time; without an offset on the municipality's clock",
+        "json": "JSON, as an export has it",
+    }
+    parts = [
+        NOTE,
+        "# Registration files\n",
+        f"A registration is read from {taken}, of {MAX_BYTES >> 20} MiB at most, and "
+        "written in each of them; an export can be imported again. In TOML and YAML "
+        "it is one document, in CSV one table of everything, and in XLSX a sheet for "
+        "each kind of entry, which may also be one table of everything. Entries that "
+        "a file does not name stay as they are; a sensor's installations and a "
+        "corridor's stations are replaced as a whole.\n",
+        "YAML is that of version 1.2: `no` is text. Anchors, aliases and tags are "
+        "refused, as are formulas in workbooks. CSV has semicolons, commas or tabs, "
+        "in UTF-8, UTF-16 or Windows-1252.\n",
+        "## Columns of tables\n",
+        "A row names a site, one of its channels, a sensor, or an output of the "
+        "sensor at the channel. A fact stands in the first row that names its entry, "
+        "or in several rows that agree. What a table has no column for stays as it is "
+        "registered; an empty cell is the default. A row with `corridor` is one of "
+        "its stations, a row with `junction` one of its ways; there, `site` and "
+        "`direction` say which. Headings are taken in English or German, whatever "
+        "their case; what stands in parentheses is ignored. A text that a spreadsheet "
+        "would run as a formula begins with an apostrophe.\n",
+        "| column | German heading | of | value | needed |\n|---|---|---|---|---|",
+    ]
+    for column in columns():
+        there = "yes" if (column.kind, column.field) in needed else ""
+        cells = (
+            f"`{column.name}`",
+            GERMAN.get(column.name, ""),
+            column.kind,
+            reads[column.reads],
+            there,
+        )
+        parts.append(f"| {' | '.join(cells)} |")
+    return "\n".join(parts) + "\n"
 
 
 def detectors_table() -> str:
@@ -353,11 +499,13 @@ TABLES: dict[tuple[str, str], Callable[[], str]] = {
 }
 PAGES: dict[str, Callable[[], str]] = {
     "formats.md": formats_page,
+    "device-profiles.md": device_profiles_page,
     "api.md": api_page,
     "settings.md": settings_page,
     "cli.md": commands_page,
     "reasons.md": reasons_page,
     "permissions.md": permissions_page,
+    "registration-files.md": registration_files_page,
     "access.md": access_page,
 }
 
