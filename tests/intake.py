@@ -18,7 +18,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.worker import Worker
 from ingest.write import Writer
-from tests.parts import PATIENCE_S, as_analytics, as_ingest, logins
+from tests.parts import PATIENCE_S, as_analytics, as_ingest, logins, patient
 from verkehrspuls.settings import Analytics, Settings, load
 from verkehrspuls.storage.database import connect
 
@@ -38,7 +38,7 @@ class Intake:
     def _new_writer(self) -> Writer:
         chosen = self.settings.ingest
         return Writer(
-            as_ingest(self.url), chosen, pause=lambda _: True, formats=self.formats
+            as_ingest(self.url), chosen, pause=patient(), formats=self.formats
         )
 
     def __enter__(self) -> Self:

@@ -126,6 +126,20 @@ def bound_s(seconds: float) -> float:
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+def patient() -> Callable[[float], bool]:
+    """Return a pause of a writer, which it may take until patience ends.
+
+    A server may need a moment to notice that the writer before is gone.
+    """
+    until = time.monotonic() + PATIENCE_S
+
+    def pause(seconds: float) -> bool:
+        time.sleep(seconds)
+        return time.monotonic() > until
+
+    return pause
+
+
 def free_port() -> int:
     """Find a port of 127.0.0.1 that nothing listens on."""
     return embedded.free_port(PORTS)

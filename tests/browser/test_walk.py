@@ -130,8 +130,8 @@ def test_from_the_invitation_to_logging_out_everywhere(
         walk.press("a[href*='/login']", until="form[data-passkey=show]")
         assert walk.cookies() == []
         walk.look("login")
-        # the field of the e-mail offers the passkey, which the device shows at once: the
-        # page is left before it could be seen that the keyboard has reached the field
+        # the field of the e-mail offers the passkey, which the device shows at once: a
+        # walk by keyboard would not see that it has reached the field
         page.focus("[name=email]")
         page.wait_for_selector("section.acts")
         walk.look("case")

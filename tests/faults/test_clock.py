@@ -13,7 +13,7 @@ from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.worker import Worker
 from ingest.write import Writer
-from tests.parts import as_ingest
+from tests.parts import as_ingest, patient
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, Settings
@@ -60,7 +60,7 @@ def test_clock_of_the_worker_jumps(plain_database: str) -> None:
     """The hour of receipt follows it; each reading is stored once, and it balances."""
     with connect(plain_database, autocommit=True) as connection:
         register(connection, TOWN)
-        writer = Writer(as_ingest(plain_database), Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(plain_database), Ingest(), pause=patient())
         for index, jump in enumerate((timedelta(0), HOUR, -HOUR, timedelta(0))):
             now = NOW + jump
             limits = Limits.at(now, Ingest())
@@ -92,7 +92,7 @@ def test_clock_of_a_sensor_is_wrong(
     """A little ahead is stored, further ahead is kept as a reject."""
     with connect(plain_database, autocommit=True) as connection:
         register(connection, TOWN)
-        writer = Writer(as_ingest(plain_database), Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(plain_database), Ingest(), pause=patient())
         limits = Limits.at(NOW, Ingest())
         collector = Collector(read_registry(connection), formats(), limits)
         writer.write(collector.collect([counts(NOW, NOW + ahead)]), collector)
@@ -110,7 +110,7 @@ def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
     time = now + timedelta(minutes=57)
     with connect(plain_database, autocommit=True) as connection:
         register(connection, TOWN)
-        writer = Writer(as_ingest(plain_database), Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(plain_database), Ingest(), pause=patient())
         collector = Collector(
             read_registry(connection), formats(), Limits.at(now, Ingest())
         )
@@ -142,7 +142,7 @@ def test_a_clock_that_was_mended_is_not_told_of_any_more(plain_database: str) ->
     now = datetime.now(UTC).replace(microsecond=0)
     with connect(plain_database, autocommit=True) as connection:
         register(connection, TOWN)
-        writer = Writer(as_ingest(plain_database), Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(plain_database), Ingest(), pause=patient())
         limits = Limits.at(now, Ingest())
         collector = Collector(read_registry(connection), formats(), limits)
         minute = timedelta(minutes=1)
@@ -163,7 +163,7 @@ def test_a_message_of_the_future_is_not_the_newest(plain_database: str) -> None:
     now = datetime.now(UTC)
     with connect(plain_database, autocommit=True) as connection:
         register(connection, TOWN)
-        writer = Writer(as_ingest(plain_database), Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(plain_database), Ingest(), pause=patient())
         for at in (now + 24 * HOUR, now):
             limits = Limits.at(at, Ingest())
             collector = Collector(read_registry(connection), formats(), limits)

@@ -20,7 +20,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
-from tests.parts import as_analytics, as_ingest, logins
+from tests.parts import as_analytics, as_ingest, logins, patient
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, Settings, load
@@ -65,7 +65,7 @@ class Service:
         """Write a message as a worker does, and compute."""
         at = message.received_at
         collector = Collector(self._registry, formats(), Limits.at(at, Ingest()))
-        writer = Writer(as_ingest(self.url), Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(self.url), Ingest(), pause=patient())
         writer.write(collector.collect([message]), collector)
         writer.close()
         with open_store(as_analytics(self.url), application="test") as store:

@@ -19,7 +19,7 @@ from ingest.check import Limits
 from ingest.formats import DEVICE, NETWORK, chirpstack_v4, formats, tasmota
 from ingest.resolve import filters, read_registry
 from ingest.write import Writer
-from tests.parts import as_ingest, logins
+from tests.parts import as_ingest, logins, patient
 from tests.unit.ingest.formats import NOW
 from tests.unit.ingest.test_resolve import how_to
 from verkehrspuls.registry.towns import register
@@ -45,7 +45,7 @@ def write(url: str, connection: Connection) -> list[Any]:
     collector = Collector(
         read_registry(connection), formats(), Limits.at(NOW, Ingest())
     )
-    writer = Writer(as_ingest(url), Ingest(), pause=lambda _: True)
+    writer = Writer(as_ingest(url), Ingest(), pause=patient())
     try:
         writer.write(collector.collect(MESSAGES), collector)
     finally:

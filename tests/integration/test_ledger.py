@@ -20,7 +20,7 @@ from ingest.rejects import Choice
 from ingest.resolve import read_registry
 from ingest.write import Writer
 from tests.intake import Intake
-from tests.parts import as_ingest
+from tests.parts import as_ingest, patient
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Installation, Mapping
 from verkehrspuls.registry.towns import register
@@ -187,9 +187,7 @@ def test_late_and_lost_are_counted(world: World) -> None:
         update={"ingest": world.settings.ingest.model_copy(update={"slot": 1})}
     )
     world.writer.close()
-    world.writer = Writer(
-        as_ingest(world.url), world.settings.ingest, pause=lambda _: True
-    )
+    world.writer = Writer(as_ingest(world.url), world.settings.ingest, pause=patient())
     world.write(again, again)
     assert world.value("select sum(sequence_lost) from ledger") == 1
     assert world.value("select lost from sequence") == 1
@@ -366,7 +364,7 @@ def test_without_room_one_example_is_kept_and_all_are_counted(
     # a restart remembers that there is no room, and the examples
     world.writer.close()
     world.writer = Writer(
-        as_ingest(plain_database), world.settings.ingest, pause=lambda _: True
+        as_ingest(plain_database), world.settings.ingest, pause=patient()
     )
     world.write(later)
     assert world.value("select count(*) from rejected_message") == 22

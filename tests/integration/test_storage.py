@@ -14,7 +14,7 @@ from ingest.resolve import read_registry
 from ingest.write import Writer
 from tests.conftest import EDITIONS
 from tests.integration.test_ingest_write import counts
-from tests.parts import Databases, as_ingest
+from tests.parts import Databases, as_ingest, patient
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest
@@ -43,7 +43,7 @@ def connection(database: str) -> Iterator[Connection]:
 
 
 def write(connection: Connection, url: str, *readings: tuple[datetime, int]) -> None:
-    writer = Writer(as_ingest(url), Ingest(), pause=lambda _: True)
+    writer = Writer(as_ingest(url), Ingest(), pause=patient())
     limits = Limits.at(NOW, Ingest())
     collector = Collector(read_registry(connection), formats(), limits)
     messages = [counts(time, car=car) for time, car in readings]
