@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -68,7 +69,7 @@ def read_ledger(
             known.require(connection, municipality, sensor=sensor)
     if len(rows) > MAX_ROWS:
         raise _too_many()
-    sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
+    sums = _sums(rows)
     return {
         "from_": start,
         "to": end,
@@ -85,8 +86,10 @@ def _too_many() -> TooLong:
     )
 
 
-def _sum(rows: Sequence[OfHour], name: str) -> int:
-    return sum(getattr(row, name) for row in rows)
+def _sums(rows: Sequence[OfHour]) -> dict[str, int]:
+    names = tuple(schemas.LedgerSums.model_fields)
+    columns = zip(*map(attrgetter(*names), rows), strict=True)
+    return dict.fromkeys(names, 0) | dict(zip(names, map(sum, columns), strict=False))
 
 
 def _balance(sums: dict[str, int], noun: str) -> int:

@@ -154,8 +154,7 @@ def prove(connection: Connection) -> Proof:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfSensor(Tallies):
+class OfSensor(Tallies, frozen=True, kw_only=True):
     """Outcomes of a sensor's messages in a period."""
 
     #: None for messages of no known sensor; likewise `sensor`

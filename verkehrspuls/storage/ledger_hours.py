@@ -1,14 +1,12 @@
 """The ledger per sensor and hour of reception."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from verkehrspuls.storage.database import Connection, read_records
 from verkehrspuls.storage.ledger import OfSensor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfHour(OfSensor):
+class OfHour(OfSensor, frozen=True, kw_only=True):
     """Outcomes of the messages of a sensor and an hour of reception."""
 
     hour: datetime

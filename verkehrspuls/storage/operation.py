@@ -9,8 +9,7 @@ from verkehrspuls.storage.database import Connection, one, read_record, read_rec
 from verkehrspuls.storage.tallies import Tallies
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfMunicipality(Tallies):
+class OfMunicipality(Tallies, frozen=True, kw_only=True):
     """Sums of the ledger of a municipality; None is of no known sensor."""
 
     municipality: str | None

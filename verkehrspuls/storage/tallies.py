@@ -1,11 +1,11 @@
 """Sums of the ledger: which there are, in the order of their columns."""
 
-from dataclasses import dataclass, fields
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tallies:
+
+class Tallies(Struct, frozen=True, kw_only=True):
     """Numbers of messages and readings by their outcome."""
 
     messages_received: int
@@ -24,4 +24,4 @@ class Tallies:
 
 
 #: Columns of `ledger` and `ledger_sum`.
-TALLIES: Final = tuple(field.name for field in fields(Tallies))
+TALLIES: Final = Tallies.__struct_fields__
