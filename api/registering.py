@@ -9,6 +9,11 @@ from api import PREFIX, authorised
 from api.problems import READ_RESPONSES, responses
 
 
+def version_in(if_match: str | None) -> str | None:
+    """Return the version that `If-Match` names."""
+    return if_match.strip().removeprefix("W/").strip('"') if if_match else None
+
+
 class Router(APIRouter):
     """Routes that all take a token with the permission `register`."""
 

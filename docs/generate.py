@@ -321,6 +321,7 @@ def device_profiles_page() -> str:
     """Return the page of the device profiles that come with the program."""
     from verkehrspuls.registry import device_profiles
     from verkehrspuls.registry.device_profiles import shipped
+    from verkehrspuls.registry.own_profiles import MAX_CHARACTERS, MAX_PROFILES
 
     parts = [
         NOTE,
@@ -333,6 +334,22 @@ def device_profiles_page() -> str:
         ".md). A profile for LoRaWAN serves all network servers. Those below are made "
         "from documented payloads, see their sources; what their examples become is "
         "tested, a device at the roadside is not: compare its first messages.\n",
+        "## Own device profiles\n",
+        "A municipality keeps device profiles of its own, as the TOML that was saved, "
+        f"of at most {MAX_CHARACTERS:,} characters; {MAX_PROFILES} at most. They are "
+        "saved by `verkehrspuls profile save FILE --town TOWN`, and by `PUT /api/v1/"
+        "registry/{municipality}/device-profiles/{profile}`. Who may `register` in the "
+        "municipality sees, uses, changes and removes them; the audit log has each "
+        "change. They are used wherever those of the program are: `profile list`, "
+        "`show` and `use`, the API, and when it is guessed what an unknown sensor is. "
+        "The key of one that comes with the program is refused; if a later version of "
+        "the program has one of the key of yours, yours goes on being used. Removing "
+        "one changes no sensor that was registered by it.\n",
+        "Registration files do not contain them, because these describe one "
+        "municipality and device profiles any device of a model. `verkehrspuls profile "
+        "show KEY --town TOWN --toml > KEY.toml` writes one to be saved in another "
+        "municipality or installation; backups of the database contain all.\n",
+        "## Those of the program\n",
         "| profile | kind | name | measures | formats |\n|---|---|---|---|---|",
     ]
     for key, one in shipped().items():

@@ -1,8 +1,8 @@
 """Adopt an unknown sensor: guess what it is, register it, and replay what it had sent.
 
-Guessed is from its topic and its messages: by the device profiles that come with the
-program, as sensors that send beside it are registered, and, of a native sensor, as it
-says itself. What makes readings of most messages comes first.
+Guessed is from its topic and its messages: by the device profiles of the program and of
+the municipality, as sensors that send beside it are registered, and, of a native
+sensor, as it says itself. What makes readings of most messages comes first.
 """
 
 import re
@@ -23,7 +23,7 @@ from verkehrspuls.classes import SCHEMES
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.model import Sensor, Site, Town
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.registry import device_profiles, drafts, replays
+from verkehrspuls.registry import device_profiles, drafts, own_profiles, replays
 from verkehrspuls.registry.device_profiles import NATIVE, DeviceProfile
 from verkehrspuls.registry.edit import edit, read, require
 from verkehrspuls.registry.registration import Change
@@ -107,11 +107,12 @@ def find(
 ) -> list[Found]:
     """Return the unknown sensors of a town, or one, with guesses of what they are."""
     town = read(connection, municipality)
+    profiles = own_profiles.profiles(connection, municipality)
     found = []
     for one in unknown_sensors(connection, municipality, now=now):
         if sender in (None, one.sender):
             kept = messages_of(connection, municipality, one.sender, now=now)
-            guessed = guesses(town, settings, one, kept)
+            guessed = guesses(town, settings, one, kept, profiles)
             found.append(Found(town, one, kept, guessed))
     return found
 
@@ -162,13 +163,20 @@ class NothingFits(UsageError):
 
 
 def guesses(
-    town: Town, settings: Ingest, unknown: UnknownSensor, messages: Sequence[Kept]
+    town: Town,
+    settings: Ingest,
+    unknown: UnknownSensor,
+    messages: Sequence[Kept],
+    profiles: Mapping[str, DeviceProfile],
 ) -> list[Guess]:
-    """Return what an unknown sensor may be, the best first; nothing where none fits."""
+    """Return what an unknown sensor may be, the best first; nothing where none fits.
+
+    `profiles` are the device profiles that are tried, by key.
+    """
     if not messages:
         return []
     found = []
-    for guess in _candidates(town, unknown, messages):
+    for guess in _candidates(town, unknown, messages, profiles):
         try:
             alone = town_of(town, unknown, guess, "en")
         except UsageError:
@@ -252,18 +260,9 @@ def register(
 
 def channels_of(town: Town, site: Site, adoption: Adoption) -> dict[str, str]:
     """Return the channel of each output, by keys: the chosen ones, others are free."""
-    taken = {
-        each.channel
-        for sensor in town.sensors
-        for each in sensor.installations
-        if each.site == site.key and (not each.until or each.until > adoption.since)
-    }
-    found = device_profiles.suggested(adoption.guess.profile, site)
-    for output, key in found.items():
-        numbered = (f"{key[:60]}-{number}" for number in range(2, 1000))
-        free = (each for each in (key, *numbered) if each not in taken)
-        found[output] = adoption.channels.get(output) or next(free)
-    return found
+    profile = adoption.guess.profile
+    found = device_profiles.free_channels(profile, town, site, adoption.since)
+    return {output: adoption.channels.get(output) or found[output] for output in found}
 
 
 def _become(adoption: Adoption) -> Callable[[Town | None], Town]:
@@ -287,14 +286,17 @@ def _become(adoption: Adoption) -> Callable[[Town | None], Town]:
 
 
 def _candidates(
-    town: Town, unknown: UnknownSensor, messages: Sequence[Kept]
+    town: Town,
+    unknown: UnknownSensor,
+    messages: Sequence[Kept],
+    profiles: Mapping[str, DeviceProfile],
 ) -> Iterator[Guess]:
     if unknown.key is not None:
         if found := _as_it_says(messages):
             yield found
     else:
         yield from _as_others(town, unknown)
-    for key, profile in device_profiles.shipped().items():
+    for key, profile in profiles.items():
         for name in profile.formats:
             if (name == NATIVE) != (unknown.key is not None):
                 continue

@@ -14,7 +14,7 @@ from api import PREFIX, negotiation
 from api.errors import NotAcceptable, Unreadable
 from api.parameters import EXAMPLE_TOWN, MunicipalityKey, Store, one_of
 from api.problems import responses
-from api.registering import Router
+from api.registering import Router, version_in
 from api.schemas import registry as schemas
 from verkehrspuls import wording
 from verkehrspuls.errors import UnknownKey
@@ -258,7 +258,7 @@ def put_entry(
     entry = Entry(kind, key)
     with store.writing() as connection:
         edit.put_entry(
-            connection, municipality, entry, document, seen=_version(if_match)
+            connection, municipality, entry, document, seen=version_in(if_match)
         )
         return _shown(connection, municipality, entry, response)
 
@@ -283,7 +283,7 @@ def remove_entry(
             municipality,
             Entry(kind, key),
             None,
-            seen=_version(if_match),
+            seen=version_in(if_match),
         )
 
 
@@ -300,7 +300,3 @@ def _shown(
 
 def _in_full(entry: Entry, fields: dict[str, Any]) -> dict[str, object]:
     return {**entry._asdict(), "version": version(fields), "fields": fields}
-
-
-def _version(if_match: str | None) -> str | None:
-    return if_match.strip().removeprefix("W/").strip('"') if if_match else None

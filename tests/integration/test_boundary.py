@@ -63,7 +63,7 @@ BY_ROW: Final = {
         *("case_event", "idempotent_request"),
         *("municipality", "site", "channel", "sensor", "installation", "local_event"),
         *("corridor", "corridor_station", "junction", "junction_arm", "site_redirect"),
-        *("maintenance", "photograph"),
+        *("device_profile", "maintenance", "photograph"),
         "replay",
     }
 }

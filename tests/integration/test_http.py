@@ -45,6 +45,7 @@ PLACES = {
     "count": "1",
     "entry": "1",
     "photograph": "1",
+    "profile": "telraam",
 }
 #: lead on with their query, which is judged there
 OLD = {"/{language:language}" + path for path in REDIRECTS}

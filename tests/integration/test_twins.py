@@ -37,7 +37,7 @@ SITE: Final = {"municipality": twins.HOME, "site": "pariser-strasse", "kind": "m
 SEEN: Final[tuple[dict[str, str], ...]] = (
     SITE
     | {"corridor": "nordtangente-ost", "junction": "mainzer-tor", "sensor": "camera"}
-    | dict.fromkeys(("count", "entry", "photograph", "key"), "1")
+    | dict.fromkeys(("count", "entry", "photograph", "key", "profile"), "1")
     | {"format": "csv"},
     {"number": "1"},
     {"name": "style.css"},

@@ -24,7 +24,7 @@ from verkehrspuls.access import tokens
 from verkehrspuls.cli import command as cli
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.model import Channel, Installation, Mapping, Profile, Sensor, Site
-from verkehrspuls.registry import edit, replays, unknown
+from verkehrspuls.registry import own_profiles, replays, unknown
 from verkehrspuls.registry.edit import NotYourTown
 from verkehrspuls.registry.towns import register
 from verkehrspuls.registry.unknown import UnknownSensor
@@ -121,11 +121,10 @@ class Town(Intake):
 
     def guesses(self, sender: str) -> list[Guess]:
         """Return what the engineer is told that an unknown sensor may be."""
+        settings = self.settings.ingest
         with self.people.reading(self.anne) as connection:
-            registered = edit.read(connection, "kusel")
-            kept = unknown.messages(connection, "kusel", sender, now=NOW)
-        found = self.listed(self.anne)[sender]
-        return adopt.guesses(registered, self.settings.ingest, found, kept)
+            (found,) = adopt.find(connection, settings, "kusel", sender, now=NOW)
+        return list(found.guesses)
 
     def adopt(self, session: str, sender: str, key: str, **more: Any) -> None:
         """Adopt an unknown sensor by the first guess, at the only site."""
@@ -225,6 +224,44 @@ def test_foreign_sensors_are_guessed_by_profile_and_by_those_beside(
         ("no2-2", 31.5),
     ]
     assert town.listed(town.anne) == {}
+
+
+#: a device profile that the municipality made itself
+OWN: Final = """
+name = { de = "Pegel Marke Eigenbau", en = "Home-made gauge" }
+kind = "water"
+measures = { de = "Wasserstand", en = "water level" }
+payload_format = "json"
+topic = "messung/{device_id}"
+interval_s = 600
+profile = { receipt_time = true, time_is = "end" }
+configure = { de = "Einschalten.", en = "Switch it on." }
+
+[[outputs]]
+output = "stand"
+channel = "stand"
+name = { de = "Wasserstand", en = "Water level" }
+quantity = "water_level_cm"
+mapping = { field = "stand" }
+
+[[examples]]
+received_at = 2026-11-21T20:00:00Z
+payload = '{"stand": 81}'
+"""
+
+
+def test_an_own_device_profile_is_guessed_where_it_is_kept(town: Town) -> None:
+    with town.people.web(town.anne)() as connection:
+        own_profiles.save(connection, "kusel", "pegel", OWN, seen=None)
+    with town.people.web(town.bernd)() as connection, pytest.raises(NotYourTown):
+        own_profiles.save(connection, "kusel", "x", OWN, seen=None)
+    town.write(measured("messung/bach-7", stand=83))
+    (guess,) = town.guesses("messung/bach-7")
+    assert (guess.key, guess.ids) == ("profile/pegel/json", {"device_id": "bach-7"})
+    town.adopt(town.anne, "messung/bach-7", "bach-7")
+    assert town.replayed("bach-7").used == 1
+    (stored,) = town.rows("select value from environment_reading")
+    assert stored["value"] == 83
 
 
 def test_programs_adopt_and_check(town: Town) -> None:

@@ -1,9 +1,10 @@
 """Device profiles: how a sensor of a model of device is registered.
 
-Each is a TOML file: those of `profiles/` come with the program, and a person may have
-files of their own. A profile is written for any device of the model: `{dev_eui}`,
-`{device_id}`, `{serial}` and ids that the file describes itself stand for those of one
-device, `{fields}` for the path of what the device's codec returns. Pure.
+Each is a TOML document: those of `profiles/` come with the program, municipalities keep
+their own (`own_profiles`), and a person may have files. A profile is written for any
+device of the model: `{dev_eui}`, `{device_id}`, `{serial}` and ids that the file
+describes itself stand for those of one device, `{fields}` for the path of what the
+device's codec returns. Pure.
 """
 
 import re
@@ -35,10 +36,11 @@ from verkehrspuls.model import (
     Words,
 )
 from verkehrspuls.model import Mapping as FieldMapping
-from verkehrspuls.registry.faults import check as check_town
+from verkehrspuls.registry.faults import faults as faults_of_town
 from verkehrspuls.registry.formats import networks
 from verkehrspuls.text import mark
 from verkehrspuls.wire import topic
+from verkehrspuls.wording import Phrase
 
 #: `payload_format` of a LoRaWAN device: that of the network server is chosen.
 LORAWAN: Final = "lorawan"
@@ -225,11 +227,30 @@ class DeviceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return [each for each in dict.fromkeys(places) if each != _FIELDS]
 
 
+class BadProfile(UsageError):
+    """The device profile cannot be used: {reason}."""
+
+    code = "bad-profile"
+    http_status = 422
+
+    #: the field that it is about, such as `outputs[1].mapping`; empty: the whole
+    field: str
+    #: what is wrong with it
+    phrase: Phrase
+
+
 class NotApplicable(UsageError):
     """Sensor {key} cannot be registered by the device profile: {reason}."""
 
     code = "not-applicable"
     http_status = 422
+
+    #: what was given wrongly: the name of an id or of an output, `key`, …
+    field: str
+    reason: Phrase
+
+    def __init__(self, key: str, field: str, text: str, *values: str | Phrase) -> None:
+        super().__init__(key=key, field=field, reason=Phrase(text, values))
 
 
 class Use(NamedTuple):
@@ -302,23 +323,29 @@ def load(path: Path) -> DeviceProfile:
 def parse(text: str) -> DeviceProfile:
     """Read a device profile from TOML and check it.
 
-    Raise `UsageError` with the line and the field of the first fault.
+    Raise `BadProfile` with the line and the field of the first fault.
     """
     document: Any = None
     try:
         document = parse_toml(text)
         found = msgspec.convert(document, DeviceProfile)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(reason=error) from error
+        raise _bad(text, "", Phrase("{}", (str(error),))) from error
     except RecursionError as error:
-        raise UsageError(reason="it is nested too deeply") from error
+        raise _bad(text, "", Phrase(_TOO_DEEP)) from error
     except (ValueError, OverflowError) as error:
-        told = wording.explain(error, document, DeviceProfile).in_english()
-        field = wording.explain(error).where
-        raise UsageError(reason=_at(text, field, told)) from error
-    for field, reason in _faults(found):
-        raise UsageError(reason=_at(text, field, f"{field}: {reason}"))
+        where = wording.explain(error).where
+        phrase = wording.explain(error, document, DeviceProfile).phrase
+        raise _bad(text, where, phrase) from error
+    for field, phrase in _faults(found):
+        raise _bad(text, field, phrase)
     return found
+
+
+def _bad(text: str, field: str, phrase: Phrase) -> BadProfile:
+    line = line_of(text, field) if field else 0
+    parts = (f"line {line}, " if line else "", f"{field}: " if field else "")
+    return BadProfile(reason=f"{''.join(parts)}{phrase}", field=field, phrase=phrase)
 
 
 def apply(
@@ -342,16 +369,15 @@ def apply(
     chosen = payload_format or profile.formats[0]
     if chosen not in profile.formats:
         text, values = wording.suggestion(chosen, profile.formats)
-        raise NotApplicable(key=key, reason=text.format(*values))
+        raise NotApplicable(key, "payload_format", text, *values)
     places = _places(profile, chosen, ids, key)
     known = {one.output: one for one in profile.outputs}
     wanted = outputs or suggested(profile, site)
     installations, channels = [], []
     for output, channel_key in wanted.items():
         if output not in known:
-            text, values = wording.suggestion(output, known)
-            reason = f"it has no output {output!r}; {text.format(*values)}"
-            raise NotApplicable(key=key, reason=reason)
+            near = Phrase(*wording.suggestion(output, known))
+            raise NotApplicable(key, output, _NO_OUTPUT, output, near)
         one = known[output]
         channel = next((c for c in site.channels if c.key == channel_key), None)
         if channel is None:
@@ -367,11 +393,8 @@ def apply(
                 )
             )
         elif channel.quantity != one.quantity:
-            reason = (
-                f"the channel {channel_key} measures {channel.quantity}, and the "
-                f"output {output} {one.quantity}; choose another key"
-            )
-            raise NotApplicable(key=key, reason=reason)
+            there = (channel_key, channel.quantity, output, one.quantity)
+            raise NotApplicable(key, output, _OTHER_QUANTITY, *there)
         installations.append(
             Installation(
                 site=site.key,
@@ -385,8 +408,9 @@ def apply(
     try:
         msgspec.convert(sent_to, TopicFilter | None)
     except msgspec.ValidationError as error:
-        reason = f"topic {sent_to}: {wording.explain(error).in_english()}"
-        raise NotApplicable(key=key, reason=reason) from error
+        phrase = wording.explain(error).phrase
+        topic = f"topic {sent_to}"
+        raise NotApplicable(key, "topic", "{}: {}", topic, phrase) from error
     sensor = Sensor(
         key=key,
         name=name,
@@ -402,12 +426,47 @@ def apply(
     return Use(site.key, sensor, tuple(channels))
 
 
+_TOO_DEEP: Final = mark("it is nested too deeply")
+_NO_OUTPUT: Final = mark("it has no output {}; {}")
+_OTHER_QUANTITY: Final = mark(
+    "the channel {} measures {}, and the output {} {}; choose another key"
+)
+_KEY_TAKEN: Final = mark("there is a sensor {}; choose another key")
+
+
+def free_channels(
+    profile: DeviceProfile, town: Town, site: Site, since: datetime
+) -> dict[str, str]:
+    """Return the channel of each output as `suggested`, or with a number.
+
+    So that no other sensor feeds it from `since` on.
+    """
+    taken = {
+        each.channel
+        for sensor in town.sensors
+        for each in sensor.installations
+        if each.site == site.key and (not each.until or each.until > since)
+    }
+    found = suggested(profile, site)
+    for output, key in found.items():
+        numbered = (f"{key[:60]}-{number}" for number in range(2, 1000))
+        found[output] = next(each for each in (key, *numbered) if each not in taken)
+    return found
+
+
 def register(
-    profile: DeviceProfile, *, site: str, key: str, **more: Any
+    profile: DeviceProfile,
+    *,
+    site: str,
+    key: str,
+    since: datetime,
+    outputs: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Callable[[Town | None], Town]:
     """Return the edit of a town that registers one device; see `apply`.
 
-    It refuses a site that is not there, and a sensor that is.
+    By default the outputs feed `free_channels`. It refuses a site that is not there,
+    and a sensor that is.
     """
 
     def become(town: Town | None) -> Town:
@@ -415,9 +474,10 @@ def register(
         if town is None or site not in sites:
             raise UnknownKey(kind="site", key=site, meant=wording.nearest(site, sites))
         if any(one.key == key for one in town.sensors):
-            reason = f"there is a sensor {key}; choose another key"
-            raise NotApplicable(key=key, reason=reason)
-        return apply(profile, site=sites[site], key=key, **more).put(town)
+            raise NotApplicable(key, "key", _KEY_TAKEN, key)
+        feeds = outputs or free_channels(profile, town, sites[site], since)
+        given = {"key": key, "since": since, "outputs": feeds, **more}
+        return apply(profile, site=sites[site], **given).put(town)
 
     return become
 
@@ -503,18 +563,21 @@ def _places(
     if "dev_eui" in given:
         given["dev_eui"] = re.sub(r"[\s:.-]", "", given["dev_eui"]).lower()
         if not _DEV_EUI.fullmatch(given["dev_eui"]):
-            reason = "a DevEUI has 16 digits from 0 to f"
-            raise NotApplicable(key=key, reason=reason)
+            raise NotApplicable(key, "dev_eui", _NO_EUI)
         # as The Things Stack names devices that nobody has named
         given.setdefault("device_id", f"eui-{given['dev_eui']}")
     for name in profile.ids_of(payload_format):
         if name not in given:
-            raise NotApplicable(key=key, reason=f"the id {name} is missing")
+            raise NotApplicable(key, name, _NO_ID_GIVEN, name)
         if not _ID.fullmatch(given[name]):
-            reason = f"the id {name} has blanks or one of + # / {{ }}, or is too long"
-            raise NotApplicable(key=key, reason=reason)
+            raise NotApplicable(key, name, _BAD_ID, name)
     network = networks().get(payload_format)
     return given | ({_FIELDS: network.fields} if network else {})
+
+
+_NO_EUI: Final = mark("a DevEUI has 16 digits from 0 to f")
+_NO_ID_GIVEN: Final = mark("the id {} is missing")
+_BAD_ID: Final = mark("the id {} has blanks or one of + # / {{ }}, or is too long")
 
 
 def sample_ids(profile: DeviceProfile, payload_format: str) -> dict[str, str]:
@@ -525,40 +588,48 @@ def sample_ids(profile: DeviceProfile, payload_format: str) -> dict[str, str]:
     }
 
 
-def _faults(profile: DeviceProfile) -> Iterator[tuple[str, str]]:
+def _faults(profile: DeviceProfile) -> Iterator[tuple[str, Phrase]]:
     """Find what no sensor could be registered with: the field, and what is wrong."""
     outputs = [one.output for one in profile.outputs]
     for number, output in enumerate(outputs):
         if output in outputs[:number]:
-            yield f"outputs[{number}].output", f"{output!r} is there twice"
+            yield f"outputs[{number}].output", Phrase(_TWICE, (f"{output!r}",))
     for payload_format in profile.formats:
         for name in profile.ids_of(payload_format):
             if name not in IDS and name not in profile.ids:
-                yield "ids", f"nothing says what {{{name}}} is"
+                yield "ids", Phrase(_NOT_EXPLAINED, (f"{{{name}}}",))
         for number, one in enumerate(profile.outputs):
             try:
                 _filled(one.mapping, FieldMapping, _samples(profile, payload_format))
             except msgspec.ValidationError as error:
-                yield f"outputs[{number}].mapping", _told(error, one.mapping)
+                yield f"outputs[{number}].mapping", _within(error, one.mapping)
                 return
         try:
             _filled(profile.profile, Profile, _samples(profile, payload_format))
         except msgspec.ValidationError as error:
-            yield "profile", _told(error, profile.profile)
+            yield "profile", _within(error, profile.profile)
             return
         try:
-            check_town(sample(profile, payload_format))
-        except UsageError as error:
-            yield "outputs", str(getattr(error, "reason", error))
+            town = sample(profile, payload_format)
+        except NotApplicable as error:
+            yield "outputs", error.reason
+            return
+        for fault in faults_of_town(town):
+            yield "outputs", Phrase("{}: {}", (fault.entry.phrase, fault.phrase))
     for number, example in enumerate(profile.examples):
         for expected in example.readings:
             if expected.output not in outputs:
-                where = f"examples[{number}].readings"
-                yield where, f"there is no output {expected.output!r}"
+                phrase = Phrase(_NOT_THERE, (f"{expected.output!r}",))
+                yield f"examples[{number}].readings", phrase
         lorawan = profile.payload_format == LORAWAN
         if lorawan != (example.object is not None) or lorawan == bool(example.payload):
-            where = f"examples[{number}]"
-            yield where, "a LoRaWAN device has an object, any other a payload"
+            yield f"examples[{number}]", Phrase(_OBJECT_OR_PAYLOAD)
+
+
+_TWICE: Final = mark("{} is there twice")
+_NOT_EXPLAINED: Final = mark("nothing says what {} is")
+_NOT_THERE: Final = mark("there is no output {}")
+_OBJECT_OR_PAYLOAD: Final = mark("a LoRaWAN device has an object, any other a payload")
 
 
 def _samples(profile: DeviceProfile, payload_format: str) -> dict[str, str]:
@@ -566,8 +637,11 @@ def _samples(profile: DeviceProfile, payload_format: str) -> dict[str, str]:
     return _places(profile, payload_format, ids, "")
 
 
-def _told(error: Exception, document: Any) -> str:
-    return wording.explain(error, document).in_english()
+def _within(error: Exception, document: Any) -> Phrase:
+    found = wording.explain(error, document)
+    return (
+        Phrase("{}: {}", (found.where, found.phrase)) if found.where else found.phrase
+    )
 
 
 def _filled(given: Any, kind: Any, places: Mapping[str, str]) -> Any:
@@ -603,11 +677,6 @@ def _strings(given: Any) -> Iterator[str]:
     elif isinstance(given, list | tuple):
         for each in given:
             yield from _strings(each)
-
-
-def _at(text: str, field: str, told: str) -> str:
-    line = line_of(text, field)
-    return f"line {line}, {told}" if line else told
 
 
 def line_of(text: str, field: str) -> int:

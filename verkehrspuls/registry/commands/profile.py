@@ -1,4 +1,4 @@
-"""List, show, check and use device profiles."""
+"""List, show, check, use, save and remove device profiles."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, SensorName
 
 if TYPE_CHECKING:
-    from verkehrspuls.registry.device_profiles import DeviceProfile
+    from verkehrspuls.registry.own_profiles import Known
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -22,31 +22,66 @@ ProfileName = Annotated[
 ]
 
 
+Town = Annotated[
+    str | None,
+    typer.Option("--town", help="Key of a municipality, with its own profiles."),
+]
+OfTown = Annotated[
+    str, typer.Option("--town", help="Key of the municipality that keeps it.")
+]
+OwnName = Annotated[
+    str, typer.Argument(metavar="PROFILE", help="Key of a device profile.")
+]
+
+
 @app.command("list")
-def list_profiles(as_json: Json = False) -> None:
-    """List the device profiles that come with the program."""
+def list_profiles(town: Town = None, as_json: Json = False) -> None:
+    """List the device profiles of the program, and those of a municipality."""
+    from verkehrspuls.registry import own_profiles
     from verkehrspuls.registry.device_profiles import shipped
 
-    rows = [
-        {
-            "profile": key,
-            "kind": one.kind,
-            "name": one.name.en,
-            "measures": one.measures.en,
-            "formats": " ".join(one.formats),
-        }
-        for key, one in shipped().items()
-    ]
-    columns = ("profile", "kind", "name", "measures", "formats")
-    output.show_list(rows, columns, as_json=as_json)
+    if town is None:
+        found = [own_profiles.Known(*each) for each in shipped().items()]
+    else:
+        with database.connection(town) as connection:
+            found = own_profiles.list_profiles(connection, town)
+    columns = ("profile", "kind", "name", "measures", "formats", "own")
+    output.show_list([_row(one) for one in found], columns, as_json=as_json)
+
+
+def _row(one: "Known") -> dict[str, Any]:
+    facts: dict[str, Any] = {"profile": one.key, "own": "yes" if one.own else ""}
+    if one.profile is None:
+        return facts | {"kind": "", "name": f"cannot be used: {one.problem}"}
+    return facts | {
+        "kind": one.profile.kind,
+        "name": one.profile.name.en,
+        "measures": one.profile.measures.en,
+        "formats": " ".join(one.profile.formats),
+    }
 
 
 @app.command("show")
-def show_profile(profile: ProfileName, as_json: Json = False) -> None:
+def show_profile(
+    profile: ProfileName,
+    town: Town = None,
+    as_toml: Annotated[
+        bool, typer.Option("--toml", help="Write the TOML, to be saved elsewhere.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show a device profile: outputs, ids of a device, and how it is set up."""
     import msgspec
 
-    found = read(profile)
+    from verkehrspuls.registry import own_profiles
+
+    known = read(profile, town)
+    if as_toml:
+        is_file = profile.endswith(".toml")
+        text = Path(profile).read_text("utf-8") if is_file else known.document
+        output.print_data(text, nl=False)
+        return
+    found = own_profiles.usable(known)
     if as_json:
         output.show_json(msgspec.to_builtins(found))
         return
@@ -117,29 +152,25 @@ def use_profile(
     dry_run: registering.DryRun = False,
 ) -> None:
     """Register a sensor by a device profile, with the channels that its site lacks."""
-    from datetime import UTC, datetime
-
-    from verkehrspuls.registry import device_profiles, edit
+    from verkehrspuls.registry import edit, own_profiles
     from verkehrspuls.storage import known
 
     municipality, key = parse_key(sensor, kind="sensor")
-    found = read(profile)
+    found = own_profiles.usable(read(profile, municipality))
     with database.connection() as connection, connection.transaction():
         edit.require(connection, municipality)
         zone = known.time_zone(connection, municipality)
-        changes = edit.edit(
+        changes = own_profiles.use(
             connection,
             municipality,
-            device_profiles.register(
-                found,
-                site=site,
-                key=key,
-                name=name or found.name.de,
-                since=periods.moment("--since", since, zone) or datetime.now(UTC),
-                ids=registering.pairs(ids, "--id"),
-                outputs=registering.pairs(outputs, "--output") or None,
-                payload_format=payload_format,
-            ),
+            found,
+            sensor=key,
+            site=site,
+            name=name,
+            since=periods.moment("--since", since, zone),
+            ids=registering.pairs(ids, "--id"),
+            outputs=registering.pairs(outputs, "--output") or None,
+            payload_format=payload_format,
             dry_run=dry_run,
         )
     registering.show_changes(changes, dry_run=dry_run)
@@ -147,8 +178,45 @@ def use_profile(
         output.print_note(found.configure.en.strip())
 
 
-def read(profile: str) -> "DeviceProfile":
-    """Return the device profile of a key or file."""
+@app.command("save")
+def save_profile(
+    file: Annotated[Path, typer.Argument(help="TOML file with a device profile.")],
+    town: OfTown,
+    key: Annotated[
+        str, typer.Option(help="Its key. [default: the name of the file]")
+    ] = "",
+) -> None:
+    """Keep a device profile as one of a municipality, in place of an earlier one."""
+    from verkehrspuls.files import read_text
+    from verkehrspuls.registry import own_profiles
+
+    text = read_text(file, format="a device profile")
+    chosen = key or file.stem
+    with database.connection(town) as connection, connection.transaction():
+        seen = own_profiles.own_version(connection, town, chosen)
+        own_profiles.save(connection, town, chosen, text, seen=seen)
+    output.print_note(f"Saved as {chosen}; {town} has it from now on.")
+
+
+@app.command("remove")
+def remove_profile(profile: OwnName, town: OfTown) -> None:
+    """Remove a device profile of a municipality; sensors registered by it stay."""
+    from verkehrspuls.registry import own_profiles
+
+    with database.connection(town) as connection, connection.transaction():
+        seen = own_profiles.own_version(connection, town, profile)
+        own_profiles.remove(connection, town, profile, seen=seen)
+    output.print_note(f"Removed {profile}; sensors that were registered by it stay.")
+
+
+def read(profile: str, town: str | None) -> "Known":
+    """Return the device profile of a key, own ones of a municipality too, or a file."""
+    from verkehrspuls.registry import own_profiles
     from verkehrspuls.registry.device_profiles import find, load
 
-    return load(Path(profile)) if profile.endswith(".toml") else find(profile)
+    if profile.endswith(".toml"):
+        return own_profiles.Known(profile, load(Path(profile)))
+    if town is None:
+        return own_profiles.Known(profile, find(profile))
+    with database.connection(town) as connection:
+        return own_profiles.find(connection, town, profile)

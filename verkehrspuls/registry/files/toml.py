@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from verkehrspuls.files import parse_toml
-from verkehrspuls.model import Town
+from verkehrspuls.model import CONTROLS, Town
 from verkehrspuls.registry.files import syntax
 from verkehrspuls.registry.files.record import (
     MAX_DEPTH,
@@ -166,6 +166,8 @@ _HEADED: Final = frozenset(
     {"sites", "channels", "sensors", "installations", "corridors", "junctions"}
 )
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+#: characters that no file shows, such as marks of text direction
+_UNSEEN: Final = re.compile(f"[{CONTROLS}]")
 _ESCAPED: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -211,7 +213,7 @@ def _text(value: str) -> str:
 def _escape(character: str) -> str:
     if character in _ESCAPED:
         return _ESCAPED[character]
-    if character < " " or character == "\x7f":
+    if _UNSEEN.match(character):
         return f"\\u{ord(character):04x}"
     return character
 

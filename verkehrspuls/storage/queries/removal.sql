@@ -180,6 +180,7 @@ delete from site {{> of_sites}};
 -- name: forget_town
 -- Take a municipality out of the registry.
 with events as (delete from local_event {{> of_town}}),
+     profiles as (delete from device_profile {{> of_town}}),
      days as (delete from stale_case_day {{> of_town}}),
      hours as (delete from stale_case_hour {{> of_town}}),
      tokens as (
