@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import typer
+from msgspec import structs
 
 from verkehrspuls.cli import output
 from verkehrspuls.cli.options import From, Json, OfMunicipality, OfSensor, To
@@ -57,7 +58,7 @@ def show(
         if key and not rows:
             raise UnknownKey(kind="sensor", key=sensor)
     output.show_list(
-        [asdict(row) for row in rows], _COLUMNS, as_json=as_json, shown=_shown
+        [structs.asdict(row) for row in rows], _COLUMNS, as_json=as_json, shown=_shown
     )
     for row in dropped:
         output.print_note(
