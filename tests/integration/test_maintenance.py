@@ -12,16 +12,13 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from api.app import create_app
 from tests import people
-from tests.parts import as_web
 from tests.people import ANNE, BERND
+from tests.served import registering
 from tests.world import TOWN
-from verkehrspuls.access import tokens
 from verkehrspuls.cli import command
 from verkehrspuls.errors import UsageError
 from verkehrspuls.registry import maintenance, moves
-from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 
 HERE: Final = f"/api/v1/registry/{TOWN.key}"
@@ -41,10 +38,7 @@ def photograph() -> bytes:
 
 @pytest.fixture
 def client(plain_world: str) -> Iterator[TestClient]:
-    with connect(plain_world) as connection:
-        token = tokens.create(connection, TOWN.key, permissions=["register"])
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(plain_world)}))
-    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+    with registering(plain_world) as client:
         yield client
 
 

@@ -12,12 +12,12 @@ from starlette.testclient import TestClient
 
 from analytics.jobs import claims
 from analytics.jobs.store import open_store
-from api.app import create_app
-from tests.parts import as_analytics, as_web
+from tests.parts import as_analytics
+from tests.served import registering
 from tests.world import RECEIVED, SECRET_TOWN, TOWN
 from verkehrspuls.access import tokens
 from verkehrspuls.cli import command
-from verkehrspuls.settings import Analytics, load
+from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.database import connect
 
 ALL = f"/api/v1/manual-counts/{TOWN.key}"
@@ -27,11 +27,7 @@ QUARTER = timedelta(minutes=15)
 
 @pytest.fixture
 def client(plain_world: str) -> Iterator[TestClient]:
-    """A client with a token of the town that permits to register."""
-    with connect(plain_world) as connection:
-        token = tokens.create(connection, TOWN.key, permissions=["register"])
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(plain_world)}))
-    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+    with registering(plain_world) as client:
         yield client
 
 

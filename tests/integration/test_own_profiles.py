@@ -12,19 +12,17 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
-from api.app import create_app
 from tests import people
-from tests.parts import as_web
 from tests.people import ANNE, BERND, OTHER
+from tests.served import registering
 from tests.world import TOWN
-from verkehrspuls.access import audit, tokens
+from verkehrspuls.access import audit
 from verkehrspuls.cli import command as cli
 from verkehrspuls.errors import BadParameter, UnknownKey
 from verkehrspuls.registry import device_profiles, edit, own_profiles, removal
 from verkehrspuls.registry.edit import EntryChanged, NotYourTown
 from verkehrspuls.registry.own_profiles import MAX_PROFILES, TooManyProfiles
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 
 HERE: Final = f"/api/v1/registry/{TOWN.key}/device-profiles"
@@ -44,10 +42,7 @@ def document(name: str = ODD) -> str:
 
 @pytest.fixture
 def client(plain_world: str) -> Iterator[TestClient]:
-    with connect(plain_world) as connection:
-        token = tokens.create(connection, TOWN.key, permissions=["register"])
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(plain_world)}))
-    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+    with registering(plain_world) as client:
         yield client
 
 

@@ -7,14 +7,12 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from api.app import create_app
 from tests import registrations
-from tests.parts import as_web
+from tests.served import registering
 from tests.world import TOWN
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Town
 from verkehrspuls.registry.files import formats
-from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 
 ALL = f"/api/v1/registry/{TOWN.key}"
@@ -24,11 +22,7 @@ NEW: dict[str, Any] = {"key": "nordtor", "name": "Nordtor <b>„Süd“</b>"}
 
 @pytest.fixture
 def client(plain_world: str) -> Iterator[TestClient]:
-    """A client with a token of the town that permits to register."""
-    with connect(plain_world) as connection:
-        token = tokens.create(connection, TOWN.key, permissions=["register"])
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(plain_world)}))
-    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+    with registering(plain_world) as client:
         yield client
 
 
