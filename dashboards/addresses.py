@@ -174,14 +174,21 @@ def _with_next(address: str, back: str) -> str:
     return f"{address}?{urlencode({NEXT: back})}" if back else address
 
 
-def device_profile(language: str, profile: str = "", **captured: str) -> str:
+def device_profile(language: str, profile: str = "", **more: str) -> str:
     """Return the address where a device profile is made, or changed from another.
 
-    `captured`: of which `town` and `sensor`, or unknown `sender`, messages are taken.
+    More is the `town` that keeps it; or of which `town` and `sensor`, or unknown
+    `sender`, messages are taken; and what was `done`.
     """
-    given = {"profile": profile, **captured}
+    given = {"profile": profile, **more}
     query = urlencode({name: value for name, value in given.items() if value})
     return f"/{language}/device-profile{f'?{query}' if query else ''}"
+
+
+def by_profile(language: str, municipality: str, profile: str = "") -> str:
+    """Return the address where a sensor is registered by a device profile."""
+    query = f"?{urlencode({'profile': profile})}" if profile else ""
+    return f"{register(language, municipality)}/by-profile{query}"
 
 
 def devices(language: str, municipality: str = "", format: str = "") -> str:

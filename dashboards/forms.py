@@ -33,6 +33,7 @@ from verkehrspuls.registry.manual_counts import (
     CountGoesOn,
     NothingCounted,
 )
+from verkehrspuls.registry.own_profiles import TooManyProfiles
 from verkehrspuls.text import mark
 
 DIFFERENT: Final = mark("The two passwords differ.")
@@ -75,6 +76,9 @@ _SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
     EntryUsed: mark(
         "It stays, because it, or something of it, has readings, messages or cases. "
         "Register its end instead."
+    ),
+    TooManyProfiles: mark(
+        "A municipality keeps at most 100 device profiles. Remove one first."
     ),
     EntryChanged: mark("Somebody else changed it meanwhile: look at it again."),
     NothingCounted: mark(

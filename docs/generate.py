@@ -337,11 +337,11 @@ def device_profiles_page() -> str:
         "## Own device profiles\n",
         "A municipality keeps device profiles of its own, as the TOML that was saved, "
         f"of at most {MAX_CHARACTERS:,} characters; {MAX_PROFILES} at most. They are "
-        "saved by `verkehrspuls profile save FILE --town TOWN`, and by `PUT /api/v1/"
+        "saved on the page `/de/device-profile`, by `verkehrspuls profile save FILE --town TOWN`, and by `PUT /api/v1/"
         "registry/{municipality}/device-profiles/{profile}`. Who may `register` in the "
         "municipality sees, uses, changes and removes them; the audit log has each "
         "change. They are used wherever those of the program are: `profile list`, "
-        "`show` and `use`, the API, and when it is guessed what an unknown sensor is. "
+        "`show` and `use`, the pages, the API, and when it is guessed what an unknown sensor is. "
         "The key of one that comes with the program is refused; if a later version of "
         "the program has one of the key of yours, yours goes on being used. Removing "
         "one changes no sensor that was registered by it.\n",

@@ -16,8 +16,11 @@ from ingest.trial import judge
 from tests import people, served
 from tests.intake import Intake
 from tests.people import ANNE, BERND, TOWN, People
+from verkehrspuls.errors import UnknownKey
+from verkehrspuls.registry import own_profiles
 from verkehrspuls.registry.device_profiles import parse
 from verkehrspuls.settings import Ingest
+from verkehrspuls.storage.database import connect
 
 PAGE: Final = "/de/device-profile"
 UPLINK: Final = {
@@ -58,8 +61,13 @@ class Engineer:
         return unescape(found[1])
 
     def send(self, **fields: str) -> Response:
-        carried = {n: self.hidden(n) for n in ("form_token", "draft")}
-        answer = self.client.post(PAGE, data=carried | fields, headers=self.cookie)
+        names = {"form_token", "draft"} - fields.keys()
+        carried = {name: self.hidden(name) for name in names}
+        answer = self.client.post(
+            PAGE, data=carried | fields, headers=self.cookie, follow_redirects=False
+        )
+        if answer.status_code == 303:
+            answer = self.get(answer.headers["location"].removeprefix(PAGE))
         if answer.headers["content-type"].startswith("text/html"):
             self.text = answer.text
         return answer
@@ -70,12 +78,24 @@ class Engineer:
         assert f"<code>{field}</code>" in self.text
         return self.send(say=field, means=means, value=self.hidden("value"), **more)
 
+    def make(self) -> None:
+        """Make a profile of a message, that lacks only its name."""
+        self.send(act="add", payloads=json.dumps(UPLINK))
+        self.say("{fields}.in", "class/pedestrian", **FACTS)
+
 
 @pytest.fixture
 def engineer(url: str, known: People) -> Iterator[Engineer]:
     app = served.web(url, datetime(2026, 11, 21, 20, 15, tzinfo=UTC))
     with TestClient(app) as client:
         yield Engineer(client, known)
+    with connect(url) as connection:
+        connection.execute("delete from vp.device_profile")
+
+
+def kept(url: str, key: str) -> str:
+    with connect(url) as connection:
+        return own_profiles.find(connection, TOWN, key).document
 
 
 def test_a_profile_is_made_from_uplinks_and_saved(engineer: Engineer) -> None:
@@ -176,3 +196,87 @@ def test_captured_messages_are_taken(engineer: Engineer, url: str) -> None:
         assert says in engineer.get(query).text, query
     other = engineer.get("?town=verborgen&sender=vp/v1/verborgen/neu")
     assert other.status_code in (403, 404)
+
+
+def test_a_profile_is_saved_begun_with_changed_and_removed(
+    engineer: Engineer, url: str
+) -> None:
+    engineer.make()
+    page = engineer.send(act="save", town=TOWN, key="zaehler-alpha", **FACTS)
+    assert "ist gespeichert" in page.text
+    assert "by-profile?profile=zaehler-alpha" in page.text
+    assert parse(kept(url, "zaehler-alpha")).name.en == FACTS["name_en"]
+    start = engineer.get().text
+    assert "Eigene von Kaiserslautern" in start
+    assert "Zähler „Alpha“</a>" in start
+    engineer.text = engineer.get(f"?profile=zaehler-alpha&town={TOWN}").text
+    own = {"town": TOWN, "key": "zaehler-alpha"}
+    carried = {name: engineer.hidden(name) for name in ("kept", "version")}
+    renamed = FACTS | {"name_de": "Beta"}
+    page = engineer.send(act="save", **own, **carried, **renamed)
+    assert parse(kept(url, "zaehler-alpha")).name.de == "Beta"
+    # under another key it is another one
+    carried = {name: engineer.hidden(name) for name in ("kept", "version")}
+    engineer.send(act="save", **own | {"key": "beta"}, **carried, **renamed)
+    assert kept(url, "beta") == kept(url, "zaehler-alpha")
+    asked = engineer.send(act="ask", **carried)
+    assert "zaehler-alpha entfernen?" in asked.text
+    removed = engineer.send(act="remove", draft="", **carried)
+    assert "Es ist entfernt" in removed.text
+    with pytest.raises(UnknownKey):
+        kept(url, "zaehler-alpha")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "told"),
+    [
+        ({"key": ""}, "key", "a bis z"),
+        ({"key": "Groß"}, "key", "a bis z"),
+        ({"key": "telraam"}, "key", "gehört zum Programm"),
+        ({"name_de": ""}, "name_de", "beiden Sprachen"),
+        ({"name_en": " "}, "name_en", "beiden Sprachen"),
+        ({"name_de": "x" * 201}, "name_de", "länger als 200"),
+        ({"name_de": "\u202ex"}, "name_de", "Steuerzeichen"),
+        ({"interval_s": "90000"}, "interval_s", "größer|über"),
+        ({"payload_format": "json", "topic": "a/#/b"}, "topic|payload_format", "Topic"),
+        ({"town": "verborgen"}, "", "Kommune"),
+    ],
+)
+def test_what_is_wrong_is_beside_its_field_and_the_draft_stays(
+    engineer: Engineer, url: str, changes: dict[str, str], field: str, told: str
+) -> None:
+    engineer.make()
+    given = {"town": TOWN, "key": "neu"} | FACTS | changes
+    refused = engineer.send(act="save", **given)
+    assert refused.status_code == 422
+    page = unescape(refused.text)
+    assert re.search(rf'id="({field})-error">[^<]*({told})' if field else told, page)
+    assert '"{fields}.in"' in engineer.hidden("draft")
+    with pytest.raises(UnknownKey):
+        kept(url, "neu")
+
+
+def test_two_engineers_do_not_overwrite_each_other(
+    engineer: Engineer, url: str
+) -> None:
+    engineer.make()
+    own = {"town": TOWN, "key": "alpha"}
+    engineer.send(act="save", **own, **FACTS)
+    first = {name: engineer.hidden(name) for name in ("kept", "version")}
+    draft = engineer.hidden("draft")
+    engineer.send(act="save", **own, **first, **FACTS | {"name_de": "Zweite"})
+    # who had it open from before
+    refused = engineer.send(
+        act="save", draft=draft, **own, **first, **FACTS | {"name_de": "Erste"}
+    )
+    assert refused.status_code == 412
+    assert "Jemand anderes hat dieses Profil inzwischen geändert" in refused.text
+    assert 'value="Erste"' in refused.text
+    assert parse(kept(url, "alpha")).name.de == "Zweite"
+    again = {name: engineer.hidden(name) for name in ("kept", "version")}
+    engineer.send(act="save", **own, **again, **FACTS | {"name_de": "Erste"})
+    assert parse(kept(url, "alpha")).name.de == "Erste"
+    # and who makes a new one of a key that is there
+    taken = engineer.send(act="save", kept="", version="", **own, **FACTS)
+    assert taken.status_code == 412
+    assert 'id="key-error">' in unescape(taken.text)

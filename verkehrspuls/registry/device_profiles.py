@@ -240,7 +240,7 @@ class BadProfile(UsageError):
 
 
 class NotApplicable(UsageError):
-    """Sensor {key} cannot be registered by the device profile: {reason}."""
+    """Sensor {key} cannot be registered by the device profile: {why}."""
 
     code = "not-applicable"
     http_status = 422
@@ -249,8 +249,17 @@ class NotApplicable(UsageError):
     field: str
     reason: Phrase
 
-    def __init__(self, key: str, field: str, text: str, *values: str | Phrase) -> None:
-        super().__init__(key=key, field=field, reason=Phrase(text, values))
+    def __init__(
+        self,
+        key: str,
+        field: str,
+        text: str,
+        *values: str | Phrase,
+        named: bool = False,
+    ) -> None:
+        reason = Phrase(text, values)
+        why = f"{field}: {reason}" if named else reason
+        super().__init__(key=key, field=field, reason=reason, why=why)
 
 
 class Use(NamedTuple):
@@ -409,8 +418,8 @@ def apply(
         msgspec.convert(sent_to, TopicFilter | None)
     except msgspec.ValidationError as error:
         phrase = wording.explain(error).phrase
-        topic = f"topic {sent_to}"
-        raise NotApplicable(key, "topic", "{}: {}", topic, phrase) from error
+        named = f"topic {sent_to}"
+        raise NotApplicable(key, "topic", "{}: {}", named, phrase) from error
     sensor = Sensor(
         key=key,
         name=name,
@@ -423,7 +432,22 @@ def apply(
         class_scheme=profile.class_scheme,
         installations=tuple(installations),
     )
+    feeds = {channel_key: output for output, channel_key in wanted.items()}
+    for new in channels:
+        _refuse_bad(key, new, feeds[new.key])
+    _refuse_bad(key, sensor)
     return Use(site.key, sensor, tuple(channels))
+
+
+def _refuse_bad(key: str, record: Channel | Sensor, field: str = "") -> None:
+    """Refuse a record with a value that is none, such as a key with blanks."""
+    try:
+        msgspec.convert(msgspec.to_builtins(record), type(record))
+    except msgspec.ValidationError as error:
+        found = wording.explain(error)
+        where = field or re.split(r"[.\[]", found.where)[0]
+        text, values = found.phrase
+        raise NotApplicable(key, where, text, *values, named=True) from error
 
 
 _TOO_DEEP: Final = mark("it is nested too deeply")
@@ -612,7 +636,7 @@ def _faults(profile: DeviceProfile) -> Iterator[tuple[str, Phrase]]:
         try:
             town = sample(profile, payload_format)
         except NotApplicable as error:
-            yield "outputs", error.reason
+            yield "topic" if error.field == "topic" else "outputs", error.reason
             return
         for fault in faults_of_town(town):
             yield "outputs", Phrase("{}: {}", (fault.entry.phrase, fault.phrase))

@@ -1,30 +1,37 @@
 """The page on which a device profile is made from messages.
 
-The draft travels in the form, so that nothing is stored before it is saved as a file.
+The draft travels in the form, so that nothing is stored before it is saved: as one of
+the profiles that a municipality keeps, or as a file.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 from fastapi import Query, Request, Response
+from fastapi.responses import RedirectResponse
 
+from api import session
 from dashboards import addresses
-from dashboards.forms import Form, Person, Posted, Sent
+from dashboards.forms import Form, Person, Posted, Sent, sentence
 from dashboards.language import Language
 from dashboards.pages.profile.view import (
-    exported,
+    Keeping,
+    ask_page,
+    document_of,
     profile_page,
     read_draft,
-    said_of,
+    refuse,
     with_facts,
 )
 from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, database_of, page_router
-from verkehrspuls.errors import UsageError
-from verkehrspuls.registry import device_profiles, drafts, edit, unknown
+from verkehrspuls.errors import BadParameter, UsageError
+from verkehrspuls.registry import device_profiles, drafts, edit, own_profiles, unknown
 from verkehrspuls.registry.drafts import Draft
+from verkehrspuls.registry.edit import EntryChanged
 from verkehrspuls.text import mark
 
 router = page_router()
@@ -36,6 +43,19 @@ _NOTHING_KEPT: Final = mark(
     "No message of it is kept that is text. Paste one, as the broker shows it."
 )
 _EMPTY: Final = mark("Paste at least one message.")
+_NO_TOWN: Final = mark("Choose the municipality that keeps it.")
+_TAKEN: Final = mark("there is one of this key already; choose another one")
+_MEANWHILE: Final = mark(
+    "Somebody else changed this profile meanwhile. Save again to replace it, or choose "
+    "another key."
+)
+_GONE: Final = mark(
+    "Somebody else removed this profile meanwhile. Save again to keep it."
+)
+
+
+#: fields that are no part of a draft
+_TYPED: Final = frozenset({"output", "unit", "key", "town", "kept", "version"})
 
 
 @router.get("/{language:language}/device-profile")
@@ -48,18 +68,17 @@ def new_profile(
     town: Annotated[str, Query(max_length=64)] = "",
     sensor: Annotated[str, Query(max_length=64)] = "",
     sender: Annotated[str, Query(max_length=1024)] = "",
+    done: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """Show an empty draft, or one that begins as a device profile that there is.
 
-    Or one with captured messages: of a sensor of a town, or of an unknown `sender`.
+    With a `town` it may be an own one. Or one with captured messages: of a sensor of a
+    town, or of an unknown `sender`.
     """
-    known = towns_where(request, person.session, "register")
+    keeping = Keeping(towns_where(request, person.session, "register"), done)
     page_language = Language(language)
     draft: Draft = {}
-    form = Form()
-    if profile:
-        found = device_profiles.find(profile)
-        draft = msgspec.to_builtins(found, str_keys=True)
+    form = Form(values={"town": town})
     with database_of(request).connection() as connection:
         captured: list[tuple[str, str]] = []
         if sensor or sender:
@@ -73,7 +92,21 @@ def new_profile(
             )
             draft = drafts.of_captured([(one.topic, one.payload) for one in kept], now)
             form.general = "" if draft else page_language.phrase(_NOTHING_KEPT)
-        elif not draft:
+        elif profile and town:
+            found = own_profiles.find(connection, town, profile)
+            if found.profile:
+                draft = msgspec.to_builtins(found.profile, str_keys=True)
+            elif found.problem:
+                form.general = found.problem.in_language(language)
+            if found.own:
+                form.values = {
+                    **{"town": town, "key": profile, "kept": f"{town}/{profile}"},
+                    "version": found.own.version,
+                }
+        elif profile:
+            draft = msgspec.to_builtins(device_profiles.find(profile), str_keys=True)
+        else:
+            keeping.list_own(connection)
             captured = [
                 (
                     addresses.device_profile(
@@ -81,32 +114,98 @@ def new_profile(
                     ),
                     other.sender,
                 )
-                for one in known
+                for one in keeping.towns
                 for other in unknown.unknown_sensors(connection, one.key, now=now)
             ]
-    return profile_page(request, page_language, draft, form, captured=captured[:50])
+    return profile_page(
+        request, page_language, draft, form, keeping, captured=captured[:50]
+    )
 
 
 @router.post("/{language:language}/device-profile")
 def change_profile(
     request: Request, language: LanguageKey, sent: Sent, now: Now
 ) -> Response:
-    """Change the draft as the button says, and show what it makes of the messages."""
-    towns_where(request, sent.visit.session, "register")
+    """Change the draft as the button says, and show what it makes of the messages.
+
+    Or save it, save it as a file, or remove the one that is kept.
+    """
+    keeping = Keeping(towns_where(request, sent.visit.session, "register"))
     page_language = Language(language)
     form = Form(values=sent.values)
     draft = read_draft(sent.values.get("draft", ""))
+    act = sent.text("act")
+    if act == "ask":
+        return ask_page(request, page_language, sent.values)
     try:
+        if act == "remove":
+            return _remove(request, language, sent)
         draft = _changed(draft, sent, now)
-        if sent.text("act") == "export":
-            return exported(request, draft)
+        if act == "export":
+            return _file(document_of(request, draft), sent.text("key"))
+        if act == "save":
+            return _save(request, language, draft, sent, keeping)
+    except EntryChanged:
+        form.status = 412
+        _note_change(request, sent, form, page_language)
     except (UsageError, msgspec.MsgspecError) as error:
-        form.status = 422
-        form.general = said_of(error, page_language)
+        refuse(form, error, page_language, now=now)
     else:  # they are read
-        form.values = {n: v for n, v in sent.values.items() if n in ("output", "unit")}
+        form.values = {n: v for n, v in sent.values.items() if n in _TYPED}
     picked = sent.text("pick") or (sent.text("say") if form.general else "")
-    return profile_page(request, page_language, draft, form, picked=picked)
+    return profile_page(request, page_language, draft, form, keeping, picked=picked)
+
+
+def _save(
+    request: Request, language: str, draft: Draft, sent: Posted, keeping: Keeping
+) -> Response:
+    """Keep the draft in a municipality."""
+    town, key = sent.text("town"), sent.text("key")
+    if town not in {one.key for one in keeping.towns}:
+        raise BadParameter(parameter="town", detail=_NO_TOWN)
+    text = document_of(request, draft)
+    with session.transaction_for(request, sent.visit.viewer)() as connection:
+        own_profiles.save(connection, town, key, text, seen=_seen(sent))
+    address = addresses.device_profile(language, key, town=town, done="saved")
+    return RedirectResponse(address, 303)
+
+
+def _seen(sent: Posted) -> str | None:
+    """Return the version of the one that is kept; None: it is to be another one."""
+    named = f"{sent.text('town')}/{sent.text('key')}"
+    return sent.text("version") or None if sent.text("kept") == named else None
+
+
+def _remove(request: Request, language: str, sent: Posted) -> Response:
+    """Remove a profile that a municipality keeps."""
+    town, _, key = sent.text("kept").partition("/")
+    seen = sent.text("version")
+    with session.transaction_for(request, sent.visit.viewer)() as connection:
+        own_profiles.remove(connection, town, key, seen=seen)
+    return RedirectResponse(addresses.device_profile(language, done="removed"), 303)
+
+
+def _note_change(
+    request: Request, sent: Posted, form: Form, language: Language
+) -> None:
+    """Say that another profile is kept by now; saving again replaces it."""
+    town, key = sent.text("town"), sent.text("key")
+    with database_of(request).connection() as connection:
+        now = own_profiles.own_version(connection, town, key)
+    if _seen(sent) is None:
+        form.errors["key"] = sentence(language.phrase(_TAKEN))
+        return
+    form.general = language.phrase(_MEANWHILE if now else _GONE)
+    form.values = {**form.values, "version": now or ""}
+
+
+def _file(text: str, key: str) -> Response:
+    name = key if re.fullmatch("[a-z0-9-]{1,64}", key) else "device-profile"
+    return Response(
+        text,
+        media_type="application/toml",
+        headers={"Content-Disposition": f'attachment; filename="{name}.toml"'},
+    )
 
 
 def _changed(draft: Draft, sent: Posted, now: datetime) -> Draft:

@@ -1,6 +1,9 @@
-"""The draft of a device profile as a page shows it, and as a file."""
+"""The draft of a device profile as a page shows it, and as TOML."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -8,24 +11,29 @@ import msgspec
 from fastapi import Request, Response
 
 from api import previews
-from dashboards.forms import Form, Values
+from dashboards.forms import Form, Values, sentence
 from dashboards.language import Language
 from dashboards.render import render
 from dashboards.trials import Tried, tried
 from verkehrspuls import wording
 from verkehrspuls.classes import CLASS_NAMES, SCHEMES
-from verkehrspuls.errors import UsageError
+from verkehrspuls.errors import BadParameter, UnknownKey, UsageError
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.registry import device_profiles, drafts
+from verkehrspuls.registry import device_profiles, drafts, own_profiles
 from verkehrspuls.registry.device_profiles import (
     KINDS_OF_DEVICES,
     LORAWAN,
+    BadProfile,
     DeviceProfile,
+    NotApplicable,
 )
 from verkehrspuls.registry.drafts import Draft
 from verkehrspuls.registry.faults import faults
 from verkehrspuls.registry.formats import networks, payload_formats
+from verkehrspuls.registry.own_profiles import Known, TooManyProfiles
 from verkehrspuls.settings import Ingest, Settings
+from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.sites import Municipality
 from verkehrspuls.text import mark
 from verkehrspuls.wording import Phrase
 
@@ -36,7 +44,39 @@ _FACTS: Final = frozenset(
 )
 _NO_INTERVAL: Final = mark("Write the interval in whole seconds.")
 _NO_NAME: Final = mark("Give the model a name in both languages.")
+_DONE: Final = {
+    "saved": mark("It is saved, and can be used."),
+    "removed": mark("It is removed. Sensors that were registered by it stay."),
+}
+#: fields of the form, by the fields of a profile
+_BESIDE: Final = {
+    "name.de": "name_de",
+    "name.en": "name_en",
+    **{name: name for name in ("kind", "payload_format", "topic", "interval_s")},
+}
 _TOO_LARGE: Final = mark("The draft is too large; begin a new one.")
+
+
+@dataclass
+class Keeping:
+    """Where device profiles can be kept, and those that are."""
+
+    towns: Sequence[Municipality]
+    #: what was done, by its word in the address
+    done: str = ""
+    #: own ones, by town
+    own: list[tuple[str, Sequence[Known]]] = field(default_factory=list)
+
+    def list_own(self, connection: Connection) -> None:
+        """Read those that the towns keep."""
+        for town in self.towns:
+            known = own_profiles.list_profiles(connection, town.key)
+            if own := [one for one in known if one.own]:
+                self.own.append((town.key, own))
+
+    def name_of(self, key: str) -> str:
+        """Return the name of a town."""
+        return next((town.name for town in self.towns if town.key == key), key)
 
 
 class Cell(NamedTuple):
@@ -72,7 +112,7 @@ def with_facts(draft: Draft, values: Values) -> Draft:
     if "interval_s" in values:
         text = values.get("interval_s", "").strip()
         if not (text.isdecimal() and text.isascii() and 1 <= len(text) <= 6):
-            raise UsageError(reason=_NO_INTERVAL)
+            raise BadParameter(parameter="interval_s", detail=_NO_INTERVAL)
         changed["interval_s"] = int(text)
     if "time_is" in values:
         profile = dict(changed.get("profile") or {})
@@ -91,6 +131,7 @@ def profile_page(
     language: Language,
     draft: Draft,
     form: Form,
+    keeping: Keeping,
     *,
     picked: str = "",
     captured: Sequence[tuple[str, str]] = (),
@@ -110,12 +151,14 @@ def profile_page(
         town = device_profiles.sample(profile, profile.formats[0])
         fault = next((f.phrase.in_language(language.key) for f in faults(town)), "")
     except (UsageError, msgspec.ValidationError) as error:
-        fault = said_of(error, language)
+        if not _beside(form, error, language):
+            fault = said_of(error, language)
     response = render(
         request,
         language,
         "pages/profile/profile.html",
         # what was typed and refused stays
+        suggested=_suggested(draft),
         facts=_facts(draft) | {n: v for n, v in form.values.items() if n in _FACTS},
         packed=msgspec.json.encode(draft).decode(),
         form=form,
@@ -128,6 +171,13 @@ def profile_page(
         formats=_formats(),
         started=bool(draft.get("examples")),
         captured=captured,
+        keeping=keeping,
+        towns=[(town.key, town.name) for town in keeping.towns],
+        done=language.phrase(_DONE[keeping.done]) if keeping.done in _DONE else "",
+        own=[
+            (town, keeping.name_of(town), [_named(one, language) for one in known])
+            for town, known in keeping.own
+        ],
         profiles=[
             (key, one.name.in_language(language.key))
             for key, one in device_profiles.shipped().items()
@@ -135,6 +185,31 @@ def profile_page(
     )
     response.status_code = form.status
     return response
+
+
+def _named(known: Known, language: Language) -> tuple[str, str]:
+    profile = known.profile
+    return known.key, profile.name.in_language(language.key) if profile else known.key
+
+
+def ask_page(request: Request, language: Language, values: Values) -> Response:
+    """Ask whether a profile that a municipality keeps is to be removed."""
+    town, _, key = values.get("kept", "").partition("/")
+    return render(
+        request,
+        language,
+        "pages/profile/remove.html",
+        town=town,
+        key=key,
+        version=values.get("version", ""),
+    )
+
+
+def _suggested(draft: Draft) -> str:
+    """Suggest the key by which a draft is kept: from the name of the model."""
+    name = (draft.get("name") or {}).get("en", "")
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub("[^a-z0-9]+", "-", plain.lower())[:64].strip("-")
 
 
 def _facts(draft: Draft) -> dict[str, Any]:
@@ -152,11 +227,15 @@ def _facts(draft: Draft) -> dict[str, Any]:
     }
 
 
-def exported(request: Request, draft: Draft) -> Response:
-    """Return the draft as a file, with what its messages become as its examples."""
+def document_of(request: Request, draft: Draft) -> str:
+    """Return the draft as TOML, with what its messages become as its examples.
+
+    Raise `UsageError` or `msgspec.ValidationError` for what is not complete.
+    """
     settings: Ingest = request.app.state.settings.ingest
-    if not (draft.get("name") or {}).keys() >= {"de", "en"}:
-        raise UsageError(reason=_NO_NAME)
+    for name in ("de", "en"):
+        if name not in (draft.get("name") or {}):
+            raise BadParameter(parameter=f"name_{name}", detail=_NO_NAME)
     profile = drafts.complete(draft)
     document = _whole(profile)
     channels = {one.channel: one.output for one in profile.outputs}
@@ -180,20 +259,48 @@ def exported(request: Request, draft: Draft) -> Response:
         }
     text = drafts.to_toml(document)
     device_profiles.parse(text)  # what is not complete is refused here
-    return Response(
-        text,
-        media_type="application/toml",
-        headers={"Content-Disposition": 'attachment; filename="device-profile.toml"'},
-    )
+    return text
+
+
+def refuse(form: Form, error: Exception, language: Language, *, now: datetime) -> None:
+    """Note why nothing was done, beside the field that it is about."""
+    form.status = 422
+    if isinstance(error, BadParameter | TooManyProfiles | UnknownKey):
+        form.refuse(error, language, now=now)
+        return
+    if not _beside(form, error, language):
+        form.general = said_of(error, language)
+
+
+def _beside(form: Form, error: Exception, language: Language) -> bool:
+    """Note what is wrong beside its field; return whether there is one."""
+    if isinstance(error, BadProfile):
+        place, phrase = error.field, error.phrase
+    elif isinstance(error, msgspec.ValidationError):
+        found = wording.explain(error)
+        place, phrase = found.where, found.phrase
+    elif isinstance(error, NotApplicable):
+        place, phrase = error.field, error.reason
+    else:
+        return False
+    if place not in _BESIDE:
+        return False
+    form.errors[_BESIDE[place]] = sentence(phrase.in_language(language.key))
+    return True
 
 
 def said_of(error: Exception, language: Language) -> str:
     """Say in a language why a draft cannot be used."""
     if isinstance(error, msgspec.ValidationError):
         found = wording.explain(error)
-        text = Phrase(found.text, found.values).in_language(language.key)
+        text = found.phrase.in_language(language.key)
         return f"{found.where}: {text}" if found.where else text
-    return language.phrase(str(getattr(error, "reason", error)))
+    if isinstance(error, BadProfile):
+        return error.phrase.in_language(language.key)
+    reason = getattr(error, "reason", str(error))
+    if isinstance(reason, Phrase):
+        return reason.in_language(language.key)
+    return language.phrase(str(reason))
 
 
 def _whole(profile: DeviceProfile) -> dict[str, Any]:

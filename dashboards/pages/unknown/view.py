@@ -18,7 +18,7 @@ from ingest.adopt import Adoption, Found, Guess
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Site, Town
 from verkehrspuls.registry import edit
-from verkehrspuls.registry.device_profiles import IDS
+from verkehrspuls.registry.device_profiles import IDS, NotApplicable
 from verkehrspuls.registry.faults import Faulty
 from verkehrspuls.settings import Settings
 from verkehrspuls.text import mark
@@ -117,6 +117,17 @@ class Adopting:
     def refuse(self, error: UsageError, now: datetime) -> None:
         """Note why nothing was done."""
         self.form.refuse(error, self.language, now=now)
+        if isinstance(error, NotApplicable):
+            self.form.general = ""
+            text = sentence(error.reason.in_language(self.language.key))
+            if error.field in (
+                "key",
+                "name",
+                *(self.guess.missing if self.guess else ()),
+            ):
+                self.form.errors[error.field] = text
+            else:
+                self.others = [text]
         if isinstance(error, Faulty):
             self.form.general = ""
             self.others = [

@@ -1,0 +1,1 @@
+"""The page on which a sensor is registered by a device profile."""
