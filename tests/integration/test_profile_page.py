@@ -232,7 +232,7 @@ def test_a_profile_is_saved_begun_with_changed_and_removed(
     [
         ({"key": ""}, "key", "a bis z"),
         ({"key": "Groß"}, "key", "a bis z"),
-        ({"key": "telraam"}, "key", "gehört zum Programm"),
+        ({"key": "telraam"}, "key", "gehört zum"),
         ({"name_de": ""}, "name_de", "beiden Sprachen"),
         ({"name_en": " "}, "name_en", "beiden Sprachen"),
         ({"name_de": "x" * 201}, "name_de", "länger als 200"),
