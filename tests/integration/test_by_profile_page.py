@@ -132,3 +132,9 @@ def test_only_engineers_of_the_town_do(engineer: Engineer, known: People) -> Non
     page = engineer.client.get(other, headers=cookie).text
     assert "eigenes" not in page
     assert engineer.get(other).status_code in (403, 404)
+
+
+def test_what_was_removed_meanwhile_leads_to_the_choice(engineer: Engineer) -> None:
+    for changes in ({"profile": "weg"}, {"site": "weg"}):
+        answer = engineer.send(**changes)
+        assert (answer.status_code, answer.headers["location"]) == (303, PAGE)

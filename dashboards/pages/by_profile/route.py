@@ -60,12 +60,12 @@ def register_sensor(
     key, site = sent.text("profile"), sent.text("site")
     with database_of(request).connection() as connection:
         town = edit.read(connection, municipality)
-        known = own_profiles.find(connection, municipality, key)
+        profile = own_profiles.profiles(connection, municipality).get(key)
     sites = {one.key: one for one in town.sites}
-    if known.profile is None or site not in sites:
-        address = addresses.by_profile(language, municipality, key)
+    if profile is None or site not in sites:  # they are not there any more
+        address = addresses.by_profile(language, municipality)
         return RedirectResponse(address, 303)
-    using = Using(town, sites[site], key, known.profile, Language(language))
+    using = Using(town, sites[site], key, profile, Language(language))
     using.form.values = sent.values
     since = _since(sent.text("since"), using)
     dry_run = sent.text("act") != "register"
@@ -76,7 +76,7 @@ def register_sensor(
                 changes = own_profiles.use(
                     connection,
                     municipality,
-                    known.profile,
+                    profile,
                     **using.wanted(since),
                     dry_run=dry_run,
                 )
