@@ -65,6 +65,7 @@ def one_of(values: Iterable[str]) -> BeforeValidator:
 
 
 MunicipalityKey = Annotated[str, key_of("municipality", example=EXAMPLE_TOWN)]
+SensorKey = Annotated[str, key_of("sensor", example="radar-9")]
 SiteKey = Annotated[str, key_of("site", example=EXAMPLE_SITE)]
 OfMunicipality = Annotated[
     str | None,

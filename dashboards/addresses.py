@@ -79,6 +79,11 @@ def commissioning(language: str, municipality: str, sensor: str) -> str:
     return f"/{language}/commissioning/{municipality}/{sensor}"
 
 
+def credentials(language: str, municipality: str, sensor: str) -> str:
+    """Return the address of the credentials of a sensor."""
+    return f"/{language}/credentials/{municipality}/{sensor}"
+
+
 def count(language: str, municipality: str, site: str, number: int = 0) -> str:
     """Return the address of the manual counts of a site, or of one of them."""
     address = f"/{language}/count/{municipality}/{site}"

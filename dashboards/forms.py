@@ -27,6 +27,7 @@ from verkehrspuls.access.passkeys import (
 )
 from verkehrspuls.errors import BadParameter, VerkehrspulsError
 from verkehrspuls.moments import parse_day
+from verkehrspuls.registry.credentials import NotApplied, TooManyCredentials
 from verkehrspuls.registry.edit import EntryChanged, EntryUsed
 from verkehrspuls.registry.manual_counts import (
     CountDecided,
@@ -84,6 +85,13 @@ _SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
     NothingCounted: mark(
         "No sensor counts here now: attach a counting sensor first, or mend the date "
         "of its installation."
+    ),
+    NotApplied: mark(
+        "The broker did not answer in time, so there is no new credential. Try again; "
+        "if it stays so, ask the operator."
+    ),
+    TooManyCredentials: mark(
+        "The sensor has 10 credentials. Revoke one that is not needed any more first."
     ),
     CountDecided: mark("It is decided on, and stays as it is: begin another count."),
     CountGoesOn: mark("The count goes on: end it first, then decide."),

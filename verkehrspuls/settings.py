@@ -110,6 +110,11 @@ class Broker(Section):
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 60
     """seconds between pings to the broker when nothing else is sent"""
 
+    @property
+    def known_url(self) -> str:
+        """Return the broker's URL; the web server may know that for publishing only."""
+        return self.url.get_secret_value() or self.publish_url.get_secret_value()
+
 
 class Ingest(Section):
     """The ingest worker."""

@@ -5,11 +5,11 @@ All take a token with the permission `register` in the municipality.
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import Path, Request
+from fastapi import Request
 
-from api.parameters import KEY, MunicipalityKey, Store
+from api.parameters import MunicipalityKey, SensorKey, Store
 from api.problems import responses
 from api.registering import Router
 from api.schemas import commissioning as schemas
@@ -30,10 +30,6 @@ _CHANGING: Final = responses(409)
 #: readings shown, and characters of a message
 _READINGS: Final = 40
 _SAMPLE: Final = 2000
-
-SensorKey = Annotated[
-    str, Path(description="key of the sensor", pattern=KEY, examples=["radar-9"])
-]
 
 
 @router.get(

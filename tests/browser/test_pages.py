@@ -59,9 +59,9 @@ EXPECTED: Final = "status of 4|ERR_INTERNET_DISCONNECTED"
 
 
 @contextmanager
-def serving(url: str, now: datetime | None = NOW) -> Iterator[str]:
+def serving(url: str, now: datetime | None = NOW, **settings: str) -> Iterator[str]:
     """Serve the pages of a database, for which it is `now`, or what it is."""
-    app = served.web(url, now)
+    app = served.web(url, now, **settings)
     listening = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(app, log_config=None))
     thread = threading.Thread(

@@ -31,7 +31,7 @@ OF_PEOPLE: Final = re.compile(
     r"/(\w\w/(login|link|account|people|audit|register|count)|oidc/)\b"
 )
 #: what is read by programs with a token only
-TOKEN: Final = "registry/|commissioning/|devices/|manual-counts/"
+TOKEN: Final = "registry/|commissioning/|credentials/|devices/|manual-counts/"
 SITE: Final = {"municipality": twins.HOME, "site": "pariser-strasse", "kind": "means"}
 #: what everybody sees
 SEEN: Final[tuple[dict[str, str], ...]] = (

@@ -14,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -28,6 +29,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from psycopg.types.json import Jsonb
 
 from verkehrspuls.errors import BrokerUnavailable, Unavailable, UnknownKey, UsageError
+from verkehrspuls.registry import edit
 from verkehrspuls.registry.brokers import (
     Broker,
     Login,
@@ -42,21 +44,36 @@ from verkehrspuls.wire import KEY_PATTERN
 
 log = logging.getLogger(__name__)
 
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
 #: A device needs this long to be visited and given its new password.
 OVERLAP: Final = timedelta(days=7)
 #: Time for the process that administrates the broker to answer, and for each of many.
 PATIENCE_S: Final = 30.0
 _EACH_S: Final = 0.2
+#: Time that a page or a request to the API waits for it.
+WEB_PATIENCE_S: Final = 10.0
 _POLL_S: Final = 0.1
 #: Interval of looking for what is due, and of comparing everything.
 _KEEP_S: Final = 0.5
 _CHECK_S: Final = 60.0
 _PASSWORD_BYTES: Final = 24
 _KEY_BYTES: Final = 32
+#: Credentials of a sensor at once.
+_MOST: Final = 10
+#: States in which the broker has a credential, or is to have it.
+LIVE: Final = ("due", "valid", "ending")
 #: Beginnings of names that logins and roles of our own have at brokers.
 _TAKEN: Final = ("admin", "configuration", "foreign-", "ingest", "publish", "vp-")
 #: The key is used once, so the nonce need not differ.
 _NONCE: Final = bytes(12)
+
+
+class TooManyCredentials(UsageError):
+    """A sensor has at most 10 credentials at once; revoke one first."""
+
+    code = "too-many-credentials"
+    http_status = 409
 
 
 class NotApplied(Unavailable):
@@ -170,30 +187,56 @@ def collect(connection: Connection, asked: Asked) -> list[Issued]:
 
 
 def wait(
-    connection: Connection, asked: Asked, *, patience_s: float | None = None
+    writing: Transaction, asked: Asked, *, patience_s: float | None = None
 ) -> list[Issued]:
     """Wait for the passwords; `NotApplied` if they do not come: nothing is valid then.
 
-    Commits, so that others see what is asked.
+    What is asked has to be committed before, so that others see it; each look is a
+    transaction of its own.
     """
-    connection.commit()
     if patience_s is None:
         patience_s = PATIENCE_S + _EACH_S * len(asked.users)
     deadline = time.monotonic() + patience_s
-    while not (found := collect(connection, asked)):
-        connection.rollback()
+    while True:
+        with writing() as connection:
+            if found := collect(connection, asked):
+                return found
         if time.monotonic() > deadline:
-            withdraw(connection, asked)
+            with writing() as connection:
+                withdraw(connection, asked)
             raise NotApplied(seconds=f"{patience_s:g}")
         time.sleep(_POLL_S)
-    connection.commit()
-    return found
+
+
+def issue(
+    writing: Transaction,
+    municipality: str,
+    sensor: str,
+    *,
+    overlap: timedelta | None = None,
+    patience_s: float | None = None,
+) -> Issued:
+    """Issue a credential of a sensor over the web.
+
+    Earlier ones go on, or end after the `overlap`. Raise `UnknownKey`,
+    `TooManyCredentials`, or `NotApplied` if the broker was not told in time.
+    """
+    with writing() as connection:
+        edit.require(connection, municipality)
+        if len(live(connection, municipality, sensor)) >= _MOST:
+            raise TooManyCredentials
+        asked = ask(connection, [f"{municipality}/{sensor}"])
+    patience_s = WEB_PATIENCE_S if patience_s is None else patience_s
+    (issued,) = wait(writing, asked, patience_s=patience_s)
+    if overlap is not None:
+        with writing() as connection:
+            end_older(connection, issued, overlap=overlap)
+    return issued
 
 
 def withdraw(connection: Connection, asked: Asked) -> None:
-    """End what was asked for and nobody waits for; commits."""
+    """End what was asked for and nobody waits for."""
     execute(connection, "withdraw_credentials", credentials=[*asked.users])
-    connection.commit()
 
 
 def end_older(
@@ -217,6 +260,18 @@ def revoke(connection: Connection, name: str) -> list[str]:
     return [row["user_name"] for row in rows]
 
 
+def revoke_of(
+    connection: Connection, municipality: str, sensor: str, user: str | None = None
+) -> None:
+    """Revoke the credential of a sensor with a user name, or all of the sensor."""
+    found = live(connection, municipality, sensor)
+    meant = [each.credential_id for each in found if user in (None, each.user_name)]
+    if not meant:
+        key = user or f"{municipality}/{sensor}"
+        raise UnknownKey(kind="credential", key=key)
+    execute(connection, "withdraw_credentials", credentials=meant)
+
+
 def every(
     connection: Connection, municipality: str | None = None, sensor: str | None = None
 ) -> list[Listed]:
@@ -228,6 +283,12 @@ def every(
         municipality=municipality,
         sensor=sensor,
     )
+
+
+def live(connection: Connection, municipality: str, sensor: str) -> list[Listed]:
+    """List those of a sensor that are valid, or will be at once."""
+    found = every(connection, municipality, sensor)
+    return [each for each in found if each.state in LIVE]
 
 
 def keep(

@@ -34,6 +34,7 @@ def test_reading_documents_no_answer_that_only_writing_gives() -> None:
                 "/api/v1/registry",
                 "/api/v1/devices",
                 "/api/v1/commissioning",
+                "/api/v1/credentials",
                 "/api/v1/manual-counts",
             )
         ):

@@ -51,7 +51,7 @@ def require(name: str) -> Client:
 
 def filled(name: str, issued: Issued, settings: Broker) -> str:
     """Return the configuration of a client with the values of a credential."""
-    tls = urlsplit(settings.url.get_secret_value()).scheme == "mqtts"
+    tls = urlsplit(settings.known_url).scheme == "mqtts"
     lines = []
     for line in require(name).text.splitlines(keepends=True):
         mark, blank, rest = line.partition(" ")
@@ -65,7 +65,7 @@ def filled(name: str, issued: Issued, settings: Broker) -> str:
 
 def values(issued: Issued, settings: Broker) -> dict[str, str]:
     """Return what stands for the places of a template."""
-    url = urlsplit(settings.url.get_secret_value())
+    url = urlsplit(settings.known_url)
     host, _, port = settings.address.partition(":")
     municipality, _, sensor = issued.user.partition("/")
     sensor = sensor.partition("/")[0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -252,8 +253,16 @@ def _apply(connection: "Connection", asked: "Asked") -> "list[Issued]":
                 credentials.bring(connection, broker)
     except BrokerUnavailable:
         credentials.withdraw(connection, asked)
+        connection.commit()
         raise
-    return credentials.wait(connection, asked)
+    return credentials.wait(partial(_committed, connection), asked)
+
+
+@contextmanager
+def _committed(connection: "Connection") -> "Iterator[Connection]":
+    """Lend a connection for one transaction."""
+    yield connection
+    connection.commit()
 
 
 def _show(issued: "Sequence[Issued]", *, as_json: bool) -> None:

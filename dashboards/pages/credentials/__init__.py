@@ -1,0 +1,1 @@
+"""The page of a sensor's credentials at the broker."""
