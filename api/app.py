@@ -20,7 +20,7 @@ from api.guard import Guard
 from api.intake import Trial
 from api.outlet import Outlet
 from api.pace import Pace, Paced
-from api.routes import maintenance, readings, registry, resources
+from api.routes import device_profiles, maintenance, readings, registry, resources
 from api.session import Sessions
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.registry import photographs
@@ -85,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.larger = {
         readings.PATH: settings.api.ingest_bytes,
         registry.FILES: MAX_BYTES,
+        device_profiles.DOCUMENTS: device_profiles.MAX_BYTES,
         maintenance.PHOTOGRAPHS: photographs.MAX_BYTES,
     }
     app.add_middleware(BodyLimit, larger=app.state.larger)

@@ -8,18 +8,24 @@ from typing import Annotated, Any, Final
 import msgspec
 from fastapi import Header, Path, Query, Response
 
+from api import PREFIX
 from api.parameters import KEY, MunicipalityKey, Store
 from api.problems import responses
 from api.registering import Router, version_in
 from api.schemas import device_profiles as schemas
 from verkehrspuls.registry import own_profiles
 from verkehrspuls.registry.device_profiles import Prose, Texts
-from verkehrspuls.registry.own_profiles import Known
+from verkehrspuls.registry.own_profiles import MAX_CHARACTERS, Known
 from verkehrspuls.text import LANGUAGES
 
 router = Router("/registry/{municipality}/device-profiles")
 #: before the entries of the registry, whose addresses begin alike
 ORDER: Final = 126
+
+#: pattern of the paths that take device profiles, and bytes of a body with one: of a
+#: character up to six as JSON
+DOCUMENTS: Final = rf"{PREFIX}/registry/[^/]+/device-profiles/[^/]+"
+MAX_BYTES: Final = 6 * MAX_CHARACTERS + 1000
 
 _CHANGING: Final = responses(409, 412)
 

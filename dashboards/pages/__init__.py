@@ -2,7 +2,7 @@
 
 A folder with a `route.py` is a page; its `router` has the page's addresses, and its
 optional `LINK` appears in the navigation. `LARGER` are limits of bodies in bytes, by
-patterns of paths that take files.
+patterns of paths that take files, or drafts.
 """
 
 from importlib import import_module

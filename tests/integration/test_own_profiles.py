@@ -96,6 +96,8 @@ def test_it_is_kept_shown_changed_and_removed(
         (document("x" * 201), "line 2, name.de: the text is longer than 200"),
         (document("a").replace("Own", "\u202eown"), "marks of text direction"),
         (document() + "# \0", "control characters"),
+        # as long as can be, and escaped in JSON
+        ("\U0001f6b2" * 50_000 + "\N{EM DASH}" * 50_000, "Invalid"),
         ("#" * 100_000 + document(), "100000"),
         ("a = [", "Invalid value"),
         ("", "name is missing"),

@@ -280,3 +280,20 @@ def test_two_engineers_do_not_overwrite_each_other(
     taken = engineer.send(act="save", kept="", version="", **own, **FACTS)
     assert taken.status_code == 412
     assert 'id="key-error">' in unescape(taken.text)
+
+
+def test_large_messages_are_taken_up_to_a_limit(engineer: Engineer, url: str) -> None:
+    large = {"in": 12} | {f'"{number}"': "<&>" for number in range(2500)}
+    pasted = json.dumps(UPLINK | {"object": large})
+    engineer.send(act="add", payloads=pasted)
+    engineer.say("{fields}.in", "class/pedestrian", **FACTS)
+    kept_by = {"town": TOWN, "key": "gross"}
+    page = engineer.send(act="save", **kept_by, **FACTS)
+    assert "ist gespeichert" in page.text
+    engineer.send(act="add", payloads=f"{pasted}\n\n{pasted}")
+    again = {name: engineer.hidden(name) for name in ("kept", "version")}
+    refused = engineer.send(act="save", **kept_by, **again, **FACTS)
+    assert (refused.status_code, "mehr als 100.000" in refused.text) == (422, True)
+    assert len(kept(url, "gross")) < 100_000
+    too_much = engineer.send(act="add", payloads="x" * 100_001)
+    assert "höchstens 100.000 Zeichen" in too_much.text

@@ -18,6 +18,7 @@ from dashboards import addresses
 from dashboards.forms import Form, Person, Posted, Sent, sentence
 from dashboards.language import Language
 from dashboards.pages.profile.view import (
+    MAX_DRAFT,
     Keeping,
     ask_page,
     document_of,
@@ -38,6 +39,8 @@ router = page_router()
 
 #: Characters of the messages that are pasted at once.
 MAX_PASTED: Final = 100_000
+#: bytes of a form: a draft, and messages, of which forms write many bytes as three
+LARGER: Final = {r"/\w+/device-profile": 3 * (MAX_DRAFT + MAX_PASTED) + 10_000}
 _TOO_LONG: Final = mark("That is too long: paste at most 100,000 characters.")
 _NOTHING_KEPT: Final = mark(
     "No message of it is kept that is text. Paste one, as the broker shows it."
