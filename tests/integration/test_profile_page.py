@@ -297,3 +297,15 @@ def test_large_messages_are_taken_up_to_a_limit(engineer: Engineer, url: str) ->
     assert len(kept(url, "gross")) < 100_000
     too_much = engineer.send(act="add", payloads="x" * 100_001)
     assert "höchstens 100.000 Zeichen" in too_much.text
+
+
+def test_what_devices_send_is_kept_whatever_it_is(engineer: Engineer, url: str) -> None:
+    odd = 'a"b\\\u202e\u0000<script>\u2028'
+    engineer.send(
+        act="add", payloads=json.dumps(UPLINK | {"object": {"in": 1, "x": odd}})
+    )
+    engineer.say("{fields}.in", "class/pedestrian", **FACTS)
+    page = engineer.send(act="save", town=TOWN, key="odd", **FACTS)
+    assert "ist gespeichert" in page.text
+    (example,) = parse(kept(url, "odd")).examples
+    assert example.object == {"in": 1, "x": odd}
