@@ -35,6 +35,8 @@ let reached = navigator.onLine;
 let known = true;
 let sending = false;
 let later;
+// too much was sent: nothing is, until then
+let pausedUntil = 0;
 
 function keep() {
   const needed = buttons.size || Object.keys(state.waiting).length;
@@ -100,6 +102,12 @@ async function post(values) {
   const began = Date.now();
   const body = new URLSearchParams({ form_token: token, ...values });
   const response = await fetch(location.pathname, { method: "POST", body, headers: { Accept: "application/json" } });
+  if (response.status === 429) {
+    const wait = 1000 * (Number(response.headers.get("retry-after")) || 5);
+    pausedUntil = Date.now() + wait;
+    setTimeout(send, wait);
+    return {};
+  }
   if (response.headers.get("content-type")?.startsWith("application/json")) {
     const answer = await response.json();
     if (answer.now) state.ahead = Date.parse(answer.now) - (began + Date.now()) / 2;
@@ -120,7 +128,7 @@ async function renew() {
 }
 
 async function send() {
-  if (sending) return;
+  if (sending || Date.now() < pausedUntil) return;
   const batch = Object.values(state.waiting).slice(0, BATCH);
   if (!batch.length && !state.ended) {
     show();

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests import parts, people, world
 from tests.browser.test_cases import accessible, reach
@@ -114,13 +114,30 @@ def test_what_is_counted_without_a_network_is_sent_later_and_once(
         log_in(page, known, server)
         page.get_by_text("Alles ist gesendet.").wait_for()
 
+        # the server takes no more for a while: that is no reason to log in
+        refused = []
+
+        def refuse(route: Route) -> None:
+            if route.request.method != "POST" or len(refused) == 2:
+                route.continue_()
+                return
+            refused.append(route)
+            route.fulfill(status=429, headers={"Retry-After": "1"})
+
+        page.route(f"**/{HERE}/*", refuse)
+        press(page, car)
+        parts.wait_for(lambda: page.wait_for_timeout(50) or len(refused) == 2)
+        page.wait_for_timeout(300)
+        assert page.locator("[data-status]").inner_text().startswith("1 warten")
+        page.get_by_text("Alles ist gesendet.").wait_for()
+
         # it ends without a network, too
         page.context.set_offline(True)
         press(page, car)
         press(page, "[value=end]")
         page.context.set_offline(False)
         page.get_by_text("Es gibt keine ganze Viertelstunde").wait_for()
-        assert counted(known) == [("car", 8, 8), ("truck", 0, 1)]
+        assert counted(known) == [("car", 9, 9), ("truck", 0, 1)]
         assert page.evaluate("localStorage.length") == 0
         look(page, "ended", "dark")
 
