@@ -126,7 +126,12 @@ def test_what_is_counted_without_a_network_is_sent_later_and_once(
 
         page.route(f"**/{HERE}/*", refuse)
         press(page, car)
-        parts.wait_for(lambda: page.wait_for_timeout(50) or len(refused) == 2)
+
+        def twice() -> bool:
+            page.wait_for_timeout(50)
+            return len(refused) == 2
+
+        parts.wait_for(twice)
         page.wait_for_timeout(300)
         assert page.locator("[data-status]").inner_text().startswith("1 warten")
         page.get_by_text("Alles ist gesendet.").wait_for()

@@ -171,6 +171,27 @@ def test_what_the_broker_was_not_told_is_no_credential(
         assert live(known) == 0
 
 
+@pytest.mark.parametrize(
+    ("topic", "text"), [("tele/kamera/>", "Platzhalter"), ("tele/kamera/+", "")]
+)
+def test_a_topic_that_no_credential_permits_is_named(
+    browser: Browser, known: People, topic: str, text: str
+) -> None:
+    with known.operator() as connection:
+        connection.execute(
+            "update vp.sensor set payload_format = 'tasmota', topic = %s "
+            "where key = 'camera'",
+            [topic],
+        )
+    assert ("Keine Zugangsdaten erlauben" in browser.get(HERE).text) is bool(text)
+    assert text in browser.get(HERE).text
+    with known.operator() as connection:
+        connection.execute(
+            "update vp.sensor set payload_format = 'native', topic = null "
+            "where key = 'camera'"
+        )
+
+
 @pytest.mark.parametrize("act", ["issue", "replace", f"revoke {USER}"])
 def test_who_registers_elsewhere_is_refused(
     browser: Browser, known: People, act: str

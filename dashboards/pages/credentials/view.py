@@ -10,6 +10,7 @@ from dashboards.forms import Form
 from dashboards.language import Language
 from dashboards.render import database_of, render
 from verkehrspuls.registry import clients, commissioning, credentials, edit
+from verkehrspuls.registry.brokers import wrong_with
 from verkehrspuls.registry.credentials import OVERLAP, Issued, Listed
 from verkehrspuls.settings import Broker
 from verkehrspuls.text import mark
@@ -45,6 +46,8 @@ class Facts(NamedTuple):
     name: str
     #: under which it publishes
     topics: Sequence[str]
+    #: why no credential permits its topic; empty: they do
+    unpermitted: str
 
 
 class Line(NamedTuple):
@@ -113,7 +116,16 @@ def _facts(request: Request, of: Of) -> Facts:
         town = edit.read(connection, of.municipality)
         found = commissioning.sensor(connection, of.municipality, of.sensor)
     name = found.facts.name or of.sensor
-    return Facts(town.key, town.name, town.time_zone, of.sensor, name, found.topics)
+    unpermitted = wrong_with(found.facts.topic) if found.facts.topic else ""
+    return Facts(
+        town.key,
+        town.name,
+        town.time_zone,
+        of.sensor,
+        name,
+        found.topics,
+        unpermitted and of.language.phrase(unpermitted),
+    )
 
 
 def _line(one: Listed, of: Of, zone: str) -> Line:

@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 from typing import Final, NamedTuple, Protocol, Self
 
 from verkehrspuls.errors import UsageError
+from verkehrspuls.text import mark
 from verkehrspuls.wire import PREFIX
 from verkehrspuls.wording import choice
 
@@ -101,19 +102,21 @@ def wrong_with(topic_filter: str) -> str:
         or len(topic_filter.encode()) > _MAX_FILTER_BYTES
         or len(levels) > _MAX_LEVELS
     ):
-        return "is empty or too long"
+        return mark("is empty or too long")
     if topic_filter != topic_filter.strip() or not topic_filter.isprintable():
-        return "has blanks at an end, or characters that cannot be printed"
+        return mark("has blanks at an end, or characters that cannot be printed")
     if any(re.search("[+#]", level) and len(level) > 1 for level in levels):
-        return "has + or # beside other characters of a level"
+        return mark("has + or # beside other characters of a level")
     if "#" in levels[:-1]:
-        return "has # before its end"
+        return mark("has # before its end")
     if re.search("[*>]|%[cu]", topic_filter):
-        return "has *, >, %c or %u, which are wildcards at some brokers"
+        return mark("has *, >, %c or %u, which are wildcards at some brokers")
     if topic_filter.startswith("$"):
-        return "begins with $, which is the broker's own"
+        return mark("begins with $, which is the broker's own")
     if overlap(topic_filter, f"{PREFIX}/#"):
-        return f"includes {PREFIX}, where each sensor publishes only under its own name"
+        return mark(
+            "includes vp/v1, where each sensor publishes only under its own name"
+        )
     return ""
 
 
