@@ -115,7 +115,7 @@ def test_what_is_counted_without_a_network_is_sent_later_and_once(
         page.get_by_text("Alles ist gesendet.").wait_for()
 
         # the server takes no more for a while: that is no reason to log in
-        refused = []
+        refused: list[Route] = []
 
         def refuse(route: Route) -> None:
             if route.request.method != "POST" or len(refused) == 2:
