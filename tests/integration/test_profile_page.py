@@ -309,3 +309,33 @@ def test_what_devices_send_is_kept_whatever_it_is(engineer: Engineer, url: str) 
     assert "ist gespeichert" in page.text
     (example,) = parse(kept(url, "odd")).examples
     assert example.object == {"in": 1, "x": odd}
+
+
+def test_a_file_is_taken_as_it_was_saved(engineer: Engineer, url: str) -> None:
+    engineer.make()
+    file = engineer.send(act="export", key="alpha", **FACTS)
+    assert file.headers["content-disposition"].endswith('filename="alpha.toml"')
+    text = file.text
+    engineer.text = engineer.get().text
+    wrong = text.replace("people", "humans").replace("\n", "\r\n")
+    refused = engineer.send(act="add", draft="", payloads=wrong)
+    assert refused.status_code == 422
+    assert re.search("Zeile [0-9]+, kind: „?.?humans", unescape(refused.text))
+    engineer.send(act="add", draft="", payloads=text.replace("\n", "\r\n"))
+    engineer.send(act="save", town=TOWN, key="beta")
+    assert parse(kept(url, "beta")) == parse(text)
+
+
+def test_what_somebody_else_changed_is_not_removed(
+    engineer: Engineer, url: str
+) -> None:
+    engineer.make()
+    own = {"town": TOWN, "key": "alpha"}
+    engineer.send(act="save", **own, **FACTS)
+    seen = {name: engineer.hidden(name) for name in ("kept", "version")}
+    engineer.send(act="save", **own, **seen, **FACTS | {"name_de": "Zweite"})
+    refused = engineer.send(act="remove", draft="", **seen)
+    assert "Jemand anderes hat es inzwischen geändert" in refused.text
+    assert parse(kept(url, "alpha")).name.de == "Zweite"
+    now = {name: engineer.hidden(name) for name in ("kept", "version")}
+    assert "Es ist entfernt" in engineer.send(act="remove", draft="", **now).text

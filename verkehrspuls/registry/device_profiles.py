@@ -237,6 +237,8 @@ class BadProfile(UsageError):
     field: str
     #: what is wrong with it
     phrase: Phrase
+    #: that with line and field
+    reason: Phrase
 
 
 class NotApplicable(UsageError):
@@ -353,8 +355,12 @@ def parse(text: str) -> DeviceProfile:
 
 def _bad(text: str, field: str, phrase: Phrase) -> BadProfile:
     line = line_of(text, field) if field else 0
-    parts = (f"line {line}, " if line else "", f"{field}: " if field else "")
-    return BadProfile(reason=f"{''.join(parts)}{phrase}", field=field, phrase=phrase)
+    placed = Phrase("{}: {}", (field, phrase)) if field else phrase
+    reason = Phrase(_AT_LINE, (str(line), placed)) if line else placed
+    return BadProfile(reason=reason, field=field, phrase=phrase)
+
+
+_AT_LINE: Final = mark("line {}, {}")
 
 
 def apply(

@@ -209,6 +209,8 @@ VALUES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 _UNBOUNDED: Final = mark("without a limit")
 #: what the log has instead of a secret
+#: characters of a value that are shown
+LONGEST: Final = 4000
 _SECRET: Final = "…"  # noqa: S105 - it stands for one
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -240,6 +242,8 @@ def value_in_words(field: str, value: Any, language: Language, zone: str) -> str
         return json.dumps(value, ensure_ascii=False)
     if not value.strip():
         return language.phrase(mark("empty"))
+    if len(value) > LONGEST:  # such as a device profile; files have all of it
+        return f"{value[:LONGEST]}…"
     if value == _SECRET:
         return language.phrase(mark("not shown"))
     if value in ("-infinity", "infinity"):

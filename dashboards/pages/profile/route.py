@@ -31,6 +31,7 @@ from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import BadParameter, UsageError
 from verkehrspuls.registry import device_profiles, drafts, edit, own_profiles, unknown
+from verkehrspuls.registry.device_profiles import BadProfile
 from verkehrspuls.registry.drafts import Draft
 from verkehrspuls.registry.edit import EntryChanged
 from verkehrspuls.text import mark
@@ -180,12 +181,16 @@ def _seen(sent: Posted) -> str | None:
 
 
 def _remove(request: Request, language: str, sent: Posted) -> Response:
-    """Remove a profile that a municipality keeps."""
+    """Remove a profile that a municipality keeps, unless somebody else changed it."""
     town, _, key = sent.text("kept").partition("/")
     seen = sent.text("version")
-    with session.transaction_for(request, sent.visit.viewer)() as connection:
-        own_profiles.remove(connection, town, key, seen=seen)
-    return RedirectResponse(addresses.device_profile(language, done="removed"), 303)
+    address = addresses.device_profile(language, done="removed")
+    try:
+        with session.transaction_for(request, sent.visit.viewer)() as connection:
+            own_profiles.remove(connection, town, key, seen=seen)
+    except EntryChanged:
+        address = addresses.device_profile(language, key, town=town, done="changed")
+    return RedirectResponse(address, 303)
 
 
 def _note_change(
@@ -213,7 +218,14 @@ def _file(text: str, key: str) -> Response:
 
 def _changed(draft: Draft, sent: Posted, now: datetime) -> Draft:
     draft = with_facts(draft, sent.values)
-    if pasted := sent.values.get("payloads", "").strip():
+    pasted = sent.values.get("payloads", "").strip()
+    if re.search(r"^\[\[outputs\]\]|^outputs = ", pasted, re.MULTILINE):
+        try:
+            found = device_profiles.parse(_unix(pasted))
+        except BadProfile as error:
+            raise UsageError(reason=error.reason) from error
+        return dict(msgspec.to_builtins(found, str_keys=True))
+    if pasted:
         draft = drafts.add_messages(draft, _messages(pasted), now)
     elif sent.text("act") == "add":
         raise UsageError(reason=_EMPTY)
@@ -241,6 +253,10 @@ def _messages(pasted: str) -> Sequence[str]:
     """Split what was pasted: one message, or several with an empty line between."""
     if len(pasted) > MAX_PASTED:
         raise UsageError(reason=_TOO_LONG)
-    text = pasted.replace("\r\n", "\n")
-    parts = [part.strip() for part in text.split("\n\n") if part.strip()]
+    parts = [part.strip() for part in _unix(pasted).split("\n\n") if part.strip()]
     return parts[-drafts.MAX_EXAMPLES :]
+
+
+def _unix(text: str) -> str:
+    """Return a text with lines as files have them: forms end them otherwise."""
+    return text.replace("\r\n", "\n")

@@ -46,6 +46,7 @@ _NO_INTERVAL: Final = mark("Write the interval in whole seconds.")
 _NO_NAME: Final = mark("Give the model a name in both languages.")
 _DONE: Final = {
     "saved": mark("It is saved, and can be used."),
+    "changed": mark("Somebody else changed it meanwhile: look at it again."),
     "removed": mark("It is removed. Sensors that were registered by it stay."),
 }
 #: fields of the form, by the fields of a profile

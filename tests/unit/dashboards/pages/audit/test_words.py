@@ -27,6 +27,7 @@ from dashboards.pages.audit.words import action_in_words, value_in_words
         ("period", '["2026-01-01 00:00:00+00",)', "seit 01.01.2026"),
         ("period", "[-infinity,)", "ohne Grenze"),
         ("period", "weekly", "weekly"),
+        ("document", "x" * 4001, "x" * 4000 + "…"),
     ],
 )
 def test_values_are_written_in_words(field: str, value: Any, words: str) -> None:
