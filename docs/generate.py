@@ -349,8 +349,8 @@ def device_profiles_page() -> str:
         "Registration files do not contain them, because these describe one "
         "municipality and device profiles any device of a model. `verkehrspuls profile "
         "show KEY --town TOWN --toml > KEY.toml`, and *Als Datei speichern* on the "
-        "page, write one to be saved in another municipality or installation, by the command "
-        "or by pasting it on the page; backups of the database contain all.\n",
+        "page, write one to be saved in another municipality or installation, by the "
+        "command or by pasting it on the page; backups of the database contain all.\n",
         "## Those of the program\n",
         "| profile | kind | name | measures | formats |\n|---|---|---|---|---|",
     ]
