@@ -107,7 +107,7 @@ def test_messages_of_a_new_model_become_readings(
         page.get_by_text("Es ist gespeichert und kann benutzt werden.").wait_for()
         look(page, "saved")
 
-        press(page, ".done a")
+        press(page, ".done a:first-of-type")
         choose(page, "#site", "Radweg")
         look(page, "choose")
         press(page, "form button.main")

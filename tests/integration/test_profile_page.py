@@ -15,7 +15,7 @@ from ingest.batch import Message
 from ingest.trial import judge
 from tests import people, served
 from tests.intake import Intake
-from tests.people import ANNE, BERND, TOWN, People
+from tests.people import ANNE, BERND, OTHER, TOWN, People
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.registry import own_profiles
 from verkehrspuls.registry.device_profiles import parse
@@ -339,3 +339,20 @@ def test_what_somebody_else_changed_is_not_removed(
     assert parse(kept(url, "alpha")).name.de == "Zweite"
     now = {name: engineer.hidden(name) for name in ("kept", "version")}
     assert "Es ist entfernt" in engineer.send(act="remove", draft="", **now).text
+
+
+def test_who_registers_in_several_towns_chooses_where(
+    engineer: Engineer, known: People, url: str
+) -> None:
+    known.put("carla@example.org", ("engineer", TOWN), ("engineer", OTHER))
+    engineer.cookie = {"cookie": f"session={known.log_in('carla@example.org')}"}
+    engineer.text = engineer.get().text
+    engineer.make()
+    refused = engineer.send(act="save", town="", key="hier", **FACTS)
+    assert re.search('id="town-error">[^<]*Kommune', refused.text)
+    page = engineer.send(act="save", town=OTHER, key="hier", **FACTS)
+    assert "ist gespeichert" in page.text
+    assert 'value="verborgen" selected' in page.text
+    with connect(url) as connection:
+        assert own_profiles.own_version(connection, OTHER, "hier")
+        assert own_profiles.own_version(connection, TOWN, "hier") is None

@@ -1,9 +1,11 @@
 """Unknown sensors: kept, listed, guessed, adopted, and replayed into their series."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any, Final
 
 import pytest
@@ -248,6 +250,17 @@ mapping = { field = "stand" }
 received_at = 2026-11-21T20:00:00Z
 payload = '{"stand": 81}'
 """
+
+
+def test_what_nothing_fits_leads_to_a_profile_with_its_topic(town: Town) -> None:
+    town.write(measured("messung/bach-7", stand=83))
+    cookie = {"cookie": f"session={town.anne}"}
+    with TestClient(create_web(town.settings), headers=cookie) as client:
+        page = client.get("/de/unknown/kusel/adopt?topic=messung/bach-7").text
+        (address,) = re.findall('href="(/de/device-profile[^"]*sender[^"]*)"', page)
+        wizard = unescape(client.get(unescape(address)).text)
+    assert '"topic":"messung/{device_id}"' in wizard
+    assert 'name="pick" value="stand"' in wizard
 
 
 def test_an_own_device_profile_is_guessed_where_it_is_kept(town: Town) -> None:

@@ -173,7 +173,7 @@ def profile_page(
         started=bool(draft.get("examples")),
         captured=captured,
         keeping=keeping,
-        towns=[(town.key, town.name) for town in keeping.towns],
+        towns=_towns(keeping, form),
         done=language.phrase(_DONE[keeping.done]) if keeping.done in _DONE else "",
         own=[
             (town, keeping.name_of(town), [_named(one, language) for one in known])
@@ -186,6 +186,13 @@ def profile_page(
     )
     response.status_code = form.status
     return response
+
+
+def _towns(keeping: Keeping, form: Form) -> list[tuple[str, str]]:
+    """Return the towns to choose from; who has several chooses one."""
+    towns = [(town.key, town.name) for town in keeping.towns]
+    chosen = len(towns) == 1 or form.values.get("town")
+    return towns if chosen else [("", ""), *towns]
 
 
 def _named(known: Known, language: Language) -> tuple[str, str]:
