@@ -47,9 +47,9 @@ def known(url: str) -> Iterator[People]:
 class Engineer:
     """Somebody who fills in the form of the page, and gets the next one."""
 
-    def __init__(self, client: TestClient, known: People) -> None:
+    def __init__(self, client: TestClient, session: str) -> None:
         self.client = client
-        self.cookie = {"cookie": f"session={known.log_in(BERND)}"}
+        self.cookie = {"cookie": f"session={session}"}
         self.text = self.get().text
 
     def get(self, query: str = "") -> Response:
@@ -84,11 +84,17 @@ class Engineer:
         self.say("{fields}.in", "class/pedestrian", **FACTS)
 
 
+@pytest.fixture(scope="module")
+def session(known: People) -> str:
+    """The session of Bernd: more logins than a person needs are refused."""
+    return known.log_in(BERND)
+
+
 @pytest.fixture
-def engineer(url: str, known: People) -> Iterator[Engineer]:
+def engineer(url: str, session: str) -> Iterator[Engineer]:
     app = served.web(url, datetime(2026, 11, 21, 20, 15, tzinfo=UTC))
     with TestClient(app) as client:
-        yield Engineer(client, known)
+        yield Engineer(client, session)
     with connect(url) as connection:
         connection.execute("delete from vp.device_profile")
 
@@ -356,3 +362,24 @@ def test_who_registers_in_several_towns_chooses_where(
     with connect(url) as connection:
         assert own_profiles.own_version(connection, OTHER, "hier")
         assert own_profiles.own_version(connection, TOWN, "hier") is None
+
+
+def test_one_that_cannot_be_read_any_more_is_mended_on_the_page(
+    engineer: Engineer, url: str
+) -> None:
+    engineer.make()
+    text = engineer.send(act="export", **FACTS).text
+    engineer.send(act="save", town=TOWN, key="alt", **FACTS)
+    with connect(url) as connection:
+        broken = text.replace('"people"', "7")
+        connection.execute("update vp.device_profile set document = %s", [broken])
+    assert "alt: kann nicht mehr benutzt werden" in engineer.get().text
+    engineer.text = engineer.get(f"?profile=alt&town={TOWN}").text
+    assert re.search("Zeile [0-9]+, kind: hier steht", engineer.text)
+    (shown,) = re.findall("(?s)<textarea[^>]*>(.*?)</textarea>", engineer.text)
+    assert unescape(shown) == broken
+    carried = {name: engineer.hidden(name) for name in ("kept", "version")}
+    mended = {"payloads": unescape(shown).replace("kind = 7", 'kind = "people"')}
+    engineer.send(act="add", draft="", key="alt", **carried, **mended)
+    engineer.send(act="save", town=TOWN, key="alt", **carried)
+    assert kept(url, "alt") == text

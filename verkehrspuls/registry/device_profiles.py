@@ -513,7 +513,11 @@ def register(
 
 
 def sample(
-    profile: DeviceProfile, payload_format: str, ids: Mapping[str, str] = {}
+    profile: DeviceProfile,
+    payload_format: str,
+    ids: Mapping[str, str] = {},
+    *,
+    language: str = "de",
 ) -> Town:
     """Return a town with one device of the model, whose ids are examples."""
     site = Site(key="site", name="Site", channels=())
@@ -526,6 +530,7 @@ def sample(
         since=_SINCE,
         ids={**sample_ids(profile, payload_format), **ids},
         payload_format=payload_format,
+        language=language,
     )
     return use.put(town)
 

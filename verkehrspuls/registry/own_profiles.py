@@ -232,7 +232,7 @@ def _known(own: OwnProfile) -> Known:
     try:
         return Known(own.key, _parsed(own.document), own)
     except BadProfile as error:
-        return Known(own.key, None, own, error.phrase)
+        return Known(own.key, None, own, error.reason)
 
 
 @lru_cache(maxsize=MAX_PROFILES * 10)

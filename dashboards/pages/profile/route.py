@@ -53,6 +53,10 @@ _MEANWHILE: Final = mark(
     "Somebody else changed this profile meanwhile. Save again to replace it, or choose "
     "another key."
 )
+_BROKEN: Final = mark(
+    "This device profile cannot be used any more: %(why)s. Its text is below: mend it, "
+    "and save it again."
+)
 _GONE: Final = mark(
     "Somebody else removed this profile meanwhile. Save again to keep it."
 )
@@ -101,11 +105,13 @@ def new_profile(
             if found.profile:
                 draft = msgspec.to_builtins(found.profile, str_keys=True)
             elif found.problem:
-                form.general = found.problem.in_language(language)
+                why = found.problem.in_language(language)
+                form.general = page_language.phrase(_BROKEN, why=why)
             if found.own:
                 form.values = {
                     **{"town": town, "key": profile, "kept": f"{town}/{profile}"},
                     "version": found.own.version,
+                    "payloads": "" if found.profile else found.document,
                 }
         elif profile:
             draft = msgspec.to_builtins(device_profiles.find(profile), str_keys=True)

@@ -44,6 +44,7 @@ _FACTS: Final = frozenset(
 )
 _NO_INTERVAL: Final = mark("Write the interval in whole seconds.")
 _NO_NAME: Final = mark("Give the model a name in both languages.")
+_NOT_USABLE: Final = mark("cannot be used any more")
 _DONE: Final = {
     "saved": mark("It is saved, and can be used."),
     "changed": mark("Somebody else changed it meanwhile: look at it again."),
@@ -196,8 +197,9 @@ def _towns(keeping: Keeping, form: Form) -> list[tuple[str, str]]:
 
 
 def _named(known: Known, language: Language) -> tuple[str, str]:
-    profile = known.profile
-    return known.key, profile.name.in_language(language.key) if profile else known.key
+    if known.profile is None:
+        return known.key, f"{known.key}: {language.phrase(_NOT_USABLE)}"
+    return known.key, known.profile.name.in_language(language.key)
 
 
 def ask_page(request: Request, language: Language, values: Values) -> Response:
@@ -329,7 +331,8 @@ def _message(
         example.payload
         or msgspec.json.format(msgspec.json.encode(example.object)).decode()
     )
-    town = device_profiles.sample(profile, profile.formats[0])
+    name = profile.formats[0]
+    town = device_profiles.sample(profile, name, language=language.key)
     return tried(payload, found, town, settings, language)
 
 
