@@ -136,3 +136,27 @@ def test_messages_of_a_new_model_become_readings(
             "where s.key = 'radweg' and r.pedestrian is not null order by 1"
         ).fetchall()
     assert stored == [("raus", 9), ("rein", 12)]
+
+
+def test_what_is_typed_of_a_device_survives_going_away(
+    browser: Browser, known: People
+) -> None:
+    page_of = f"/de/register/{TOWN}/by-profile?site=radweg&profile="
+    with serving(known.url) as server, opened(browser, server) as page:
+        page.context.add_cookies(
+            [{"name": "session", "value": known.log_in(), "url": server}]
+        )
+        page.goto(f"{page_of}parametric-pcr2")
+        page.locator("#dev_eui").fill("0016c001f153a14c")
+        page.locator("#key").fill("zaehler-1")
+        # another model has another draft
+        page.goto(f"{page_of}bosch-tps110")
+        assert page.locator("#dev_eui").input_value() == ""
+        page.goto(f"{page_of}parametric-pcr2")
+        page.get_by_text("ist wieder eingetragen").wait_for()
+        assert page.locator("#dev_eui").input_value() == "0016c001f153a14c"
+        page.get_by_role("button", name="Sensor registrieren").click()
+        page.get_by_text("Der Sensor zaehler-1 ist registriert.").wait_for()
+        page.goto(f"{page_of}parametric-pcr2")
+        assert page.locator("#dev_eui").input_value() == ""
+        assert page.locator("#key").input_value() == "people-1"
