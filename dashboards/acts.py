@@ -7,8 +7,8 @@ from analytics.cases import casework, states
 from analytics.cases.casework import Person
 from analytics.cases.states import EFFECT_OF, EFFECTS, SUSPECTED
 from dashboards.forms import Form, Values
-from dashboards.language import Language
 from verkehrspuls.errors import UnknownKey, VerkehrspulsError
+from verkehrspuls.language import Language
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.text import mark
 

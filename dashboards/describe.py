@@ -15,10 +15,10 @@ from analytics.flow import busiest
 from analytics.flow.series import change_from_usual
 from analytics.frames import highest
 from analytics.reports.site_now import LATE_AFTER
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
 from verkehrspuls.cases import Case, Change
 from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.text import mark

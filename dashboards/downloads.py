@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from dashboards import addresses
-from dashboards.language import Language
 from dashboards.period import Period
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark

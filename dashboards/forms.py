@@ -17,7 +17,6 @@ from starlette.datastructures import ImmutableMultiDict
 
 from api.session import SAFE
 from api.viewer import Visit, visit_of
-from dashboards.language import Language
 from verkehrspuls.access.accounts import LastAdministrator, NotManaged, OwnAccount
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.passkeys import (
@@ -26,6 +25,7 @@ from verkehrspuls.access.passkeys import (
     TooManyPasskeys,
 )
 from verkehrspuls.errors import BadParameter, VerkehrspulsError
+from verkehrspuls.language import Language
 from verkehrspuls.moments import parse_day
 from verkehrspuls.registry.credentials import NotApplied, TooManyCredentials
 from verkehrspuls.registry.edit import EntryChanged, EntryUsed

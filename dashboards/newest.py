@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dashboards.language import Language
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from analytics.quality.passport import Passport
-from dashboards.language import Language
 from verkehrspuls.calibrations import Calibrated
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 #: names of the shares

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
-from dashboards.language import Language
 from dashboards.pages.towns.standing import known_towns
 from dashboards.render import LanguageKey, Link, page_router, render
+from verkehrspuls.language import Language
 
 
 def prose_page(name: str, text: str, *, header: bool = False) -> tuple[APIRouter, Link]:

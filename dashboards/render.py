@@ -21,10 +21,10 @@ from api.viewer import Visit, is_unsure, seen_by, viewer_of, visit_of
 from dashboards import addresses, period
 from dashboards.assets import Assets
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.owners import owners
 from dashboards.remembered import Remembered
 from verkehrspuls import __version__
+from verkehrspuls.language import Language
 from verkehrspuls.locales import locales
 from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import catalogue, mark

@@ -10,7 +10,7 @@ import polars as pl
 
 from analytics.environment.hours import spans
 from analytics.flow.series import MIN_OBSERVED, of_span
-from dashboards.language import Style
+from verkehrspuls.language import Style
 from verkehrspuls.text import mark
 
 #: maximum rows of a table

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dashboards.language import Language
 from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.language import Language
 from verkehrspuls.model import Channel, Town
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.registry import drafts

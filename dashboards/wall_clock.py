@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 import polars as pl
 
-from dashboards.language import Language, Style
+from verkehrspuls.language import Language, Style
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -66,6 +66,7 @@ VALUES: Final[dict[str, Sequence[str]]] = {
     "proves": ("1",),
     "search": ("a",),
     "limit": ("1",),
+    "language": ("de", "en"),
     "dry_run": ("true",),
     "skip": ("1",),
     "kind": ("site",),

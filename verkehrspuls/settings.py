@@ -245,7 +245,8 @@ class Acceptance(Section):
     quarter_hour_pct: Positive = 10.0
     """maximum sum of the deviations by quarter-hour, whatever their sign, in %"""
     quarter_hours: Annotated[int, Field(ge=2)] = 4
-    """minimum number of quarter-hours that both counted completely"""
+    """minimum number of quarter-hours that both counted completely; hours, of sensors
+    with longer intervals"""
     vehicles: Count = 100
     """minimum number of vehicles of a direction; with fewer, its sum is not judged"""
     class_vehicles: Count = 30

@@ -120,7 +120,7 @@ def end(count: Numbered, at: At = None) -> None:
 
 @app.command("show")
 def show(count: Numbered, as_json: Json = False) -> None:
-    """Compare a manual count with the sensor, by class and quarter-hour."""
+    """Compare a manual count with the sensor, by class and quarter-hour or hour."""
     import msgspec
 
     from analytics.reports.manual_count import report_manual_count
@@ -144,7 +144,7 @@ def show(count: Numbered, as_json: Json = False) -> None:
             "site": f"{municipality}/{report.count.site}",
             "began": report.count.began,
             "ended": report.count.ended,
-            "common quarter-hours": found["common"],
+            "common intervals": found["common"],
             "result": answers.get(found["accepted"], "too little was counted"),
             "accepted": report.count.accepted,
         }

@@ -1,8 +1,9 @@
 """A manual count beside a sensor: comparison, acceptance, and a calibration factor.
 
 Directions are compared as a whole, over quarter-hours that both counted completely:
-whoever stands at the road sees no lanes. What the sensor counted is raw, without the
-factors that hold already.
+whoever stands at the road sees no lanes. Of a sensor with longer intervals, hours take
+the place of quarter-hours. What the sensor counted is raw, without the factors that
+hold already.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ from verkehrspuls.manual_counts import Way
 from verkehrspuls.settings import Acceptance
 
 QUARTER: Final = timedelta(minutes=15)
+#: Lengths of what is compared; the first one that a direction has.
+STEPS: Final = (QUARTER, timedelta(hours=1))
 #: Minimum share of a quarter-hour that the sensor's readings cover.
 MIN_OBSERVED: Final = 0.95
 #: Of all that is counted in a direction.
@@ -39,7 +42,7 @@ Verdict = Literal["kept", "missed", "few"]
 
 
 class Quarter(Struct, frozen=True):
-    """What both counted of a class of a direction, from `time` on."""
+    """What both counted of a class of a direction, from `time` on for `interval_s`."""
 
     time: datetime
     quantity: str
@@ -48,6 +51,8 @@ class Quarter(Struct, frozen=True):
     name: str
     counted: int
     measured: int
+    #: of a quarter-hour, or of an hour
+    interval_s: int = 900
 
 
 class Sum(Struct, frozen=True):
@@ -86,7 +91,7 @@ class Factor(Struct, frozen=True):
     factor: float
     #: half the width of the interval that contains it with 95 %
     uncertainty: float
-    #: common quarter-hours
+    #: common quarter-hours, or hours
     quarters: int
 
 
@@ -97,7 +102,7 @@ class Comparison(Struct, frozen=True):
     sums: tuple[Sum, ...]
     spreads: tuple[Spread, ...]
     factors: tuple[Factor, ...]
-    #: number of quarter-hours in which at least one direction is compared
+    #: number of quarter-hours, or hours, in which at least one direction is compared
     common: int
     #: whether all rates are kept; None: too few were counted to say so
     accepted: bool | None
@@ -115,15 +120,13 @@ def compare(
 ) -> Comparison:
     """Compare TAPS with VOLUMES of the channels of `ways` within `[began, ended)`."""
     found = check(taps, TAPS)
+    step = pl.duration(seconds="interval_s")
     bins = check(volumes, VOLUMES).filter(
-        pl.col("interval_s") == QUARTER.total_seconds(),
-        pl.col("observed_s") >= MIN_OBSERVED * QUARTER.total_seconds(),
+        pl.col("observed_s") >= MIN_OBSERVED * pl.col("interval_s"),
         pl.col("time") >= began,
-        pl.col("time") + QUARTER <= ended,
+        pl.col("time") + step <= ended,
     )
-    quarters = tuple(
-        quarter for way in ways for quarter in _quarters(way, found, bins, rates)
-    )
+    quarters = tuple(quarter for way in ways for quarter in _quarters(way, found, bins))
     sums, spreads, factors = [], [], []
     for way in ways:
         own = [q for q in quarters if _is_of(q, way)]
@@ -192,10 +195,21 @@ def student_t(degrees: int) -> float:
     return float(sum(term / degrees**power for power, term in enumerate(terms)))
 
 
-def _quarters(
-    way: Way, taps: pl.DataFrame, bins: pl.DataFrame, rates: Acceptance
+def _quarters(way: Way, taps: pl.DataFrame, bins: pl.DataFrame) -> Iterator[Quarter]:
+    """Yield the quarter-hours in which all channels of a direction measured.
+
+    If there is none, the hours.
+    """
+    for step in STEPS:
+        of_step = pl.col("interval_s") == step.total_seconds()
+        if found := list(_of_step(way, taps, bins.filter(of_step), step)):
+            yield from found
+            return
+
+
+def _of_step(
+    way: Way, taps: pl.DataFrame, bins: pl.DataFrame, step: timedelta
 ) -> Iterator[Quarter]:
-    """Yield the quarter-hours in which all channels of a direction measured."""
     own = bins.filter(pl.col("channel_id").is_in(list(way.channels)))
     columns = [name for name in way.common_classes if name != "total"]
     measured = (
@@ -213,7 +227,7 @@ def _quarters(
         .filter(pl.col("channels") == len(way.channels))
         .sort("time")
     )
-    counted = _counted(way, taps)
+    counted = _counted(way, taps, step)
     for row in measured.iter_rows(named=True):
         time = row["time"]
         for name in (ALL, *columns):
@@ -225,16 +239,19 @@ def _quarters(
                     name,
                     counted.get((time, name), 0),
                     row[name],
+                    int(step.total_seconds()),
                 )
 
 
-def _counted(way: Way, taps: pl.DataFrame) -> Mapping[tuple[datetime, str], int]:
-    """Return what a person counted of a direction, by quarter-hour and class."""
+def _counted(
+    way: Way, taps: pl.DataFrame, step: timedelta
+) -> Mapping[tuple[datetime, str], int]:
+    """Return what a person counted of a direction, by time and class."""
     own = taps.filter(
         pl.col("quantity") == way.quantity,
         pl.col("direction") == way.direction,
         pl.col("class").is_in(list(VOLUME_CLASSES[way.quantity])),
-    ).with_columns(time=pl.col("time").dt.truncate("15m"))
+    ).with_columns(time=pl.col("time").dt.truncate(step))
     found: dict[tuple[datetime, str], int] = {}
     for time, name, vehicles in own.select("time", "class", "vehicles").iter_rows():
         for key in {(time, name), (time, ALL)}:

@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import Path, Request
+from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from analytics.reports.manual_count import decide, report_manual_count
-from api.parameters import MunicipalityKey, Store
+from api.parameters import MunicipalityKey, Store, one_of
 from api.problems import responses
+from api.records import PDF, record_of
 from api.registering import Router
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 from verkehrspuls.manual_counts import ManualCount, Tap
 from verkehrspuls.registry import manual_counts
 from verkehrspuls.settings import Acceptance
+from verkehrspuls.text import LANGUAGES
 
 router = Router("/manual-counts")
 ORDER: Final = 140
@@ -134,7 +137,8 @@ class ComparedByHand(CountedByHand):
     """A manual count with its comparison: as it was decided on, else as of now."""
 
     comparison: dict[str, Any] = Field(
-        description="`sums` by direction and class, `spreads` over quarter-hours, "
+        description="`sums` by direction and class, `spreads` over quarter-hours, or "
+        "hours where the sensor's intervals are longer (`interval_s`), "
         "`factors` with their uncertainty (95 %), `quarters`; `accepted` is null where "
         "too little was counted"
     )
@@ -184,6 +188,34 @@ def get_manual_count(
 ) -> dict[str, Any]:
     """Show a manual count beside the sensors, by class and quarter-hour."""
     return _shown(request, store, municipality, count)
+
+
+@router.get(
+    "/{municipality}/{count}/record",
+    summary="Print the record of a manual count",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+def get_record(
+    request: Request,
+    store: Store,
+    municipality: MunicipalityKey,
+    count: Number,
+    language: Annotated[
+        str,
+        Query(description="of the record", json_schema_extra={"enum": [*LANGUAGES]}),
+        one_of(LANGUAGES),
+    ] = LANGUAGES[0],
+) -> Response:
+    """Return the acceptance record as PDF/UA-1, with fields for signatures."""
+    now = datetime.now(UTC)
+    rates = _rates(request)
+    report = report_manual_count(store, municipality, count, now=now, rates=rates)
+    return record_of(report, Language(language), now=now)
 
 
 @router.put(

@@ -21,10 +21,10 @@ from dashboards.figures.payload import payload
 from dashboards.figures.series import Mark
 from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
 from dashboards.wall_clock import written
 from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 

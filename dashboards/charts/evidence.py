@@ -11,10 +11,10 @@ from analytics.reports.case import Report
 from dashboards import describe
 from dashboards.charts.charts import PER_STEP, Chart, Table
 from dashboards.figures.evidence import evidence as draw
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import HEADS, STYLES
 from dashboards.wall_clock import add_wall_clock, written
 from verkehrspuls.cases import Case
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.text import mark
 

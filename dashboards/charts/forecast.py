@@ -8,8 +8,8 @@ import polars as pl
 
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.forecast import forecast as draw
-from dashboards.language import Language
 from dashboards.wall_clock import add_wall_clock, every
+from verkehrspuls.language import Language
 from verkehrspuls.storage.estimates import ForecastError
 
 #: counted hours that are drawn before the forecast

@@ -23,9 +23,9 @@ def record(
 
     from analytics.commands.count import parse_count
     from analytics.reports.manual_count import report_manual_count
-    from dashboards.language import Language
-    from dashboards.pages.record.view import document_of
+    from api.records import document_of
     from verkehrspuls.cli import database
+    from verkehrspuls.language import Language
     from verkehrspuls.printing import to_pdf
     from verkehrspuls.stack.state import resolve
 

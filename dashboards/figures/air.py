@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dashboards.figures.layout import Figure, bars
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 
 def air(

@@ -3,8 +3,8 @@
 import polars as pl
 
 from dashboards.figures.layout import Figure, bars
-from dashboards.language import Language
 from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.language import Language
 
 
 def classes(counted: pl.DataFrame, language: Language, *, height: int = 340) -> Figure:

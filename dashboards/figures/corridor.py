@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from dashboards.figures.layout import Figure, axis, band, caption, layout, plain
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 _HOURS = {"tickvals": [0, 6, 12, 18, 24], "range": [0, 24], "fixedrange": True}
 

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from dashboards.figures.layout import Figure, axis, band, caption, layout, rounded
-from dashboards.language import Language
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 DAY_TYPE_NAMES: Final = {

@@ -11,7 +11,7 @@ from dashboards.figures.layout import (
     direction_colour,
     plain,
 )
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 
 def directions(

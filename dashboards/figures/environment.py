@@ -15,8 +15,8 @@ from dashboards.figures.layout import (
     time_axis,
     weekends,
 )
-from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text
+from verkehrspuls.language import Language, Style
 from verkehrspuls.quantities import ENVIRONMENT
 
 

@@ -14,8 +14,8 @@ from dashboards.figures.layout import (
     time_axis,
     weekends,
 )
-from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text, written
+from verkehrspuls.language import Language, Style
 
 #: height above the lowest value, and room below it: multiples of the drawn height
 _ROOM_FOR_WORD: Final = 1.18

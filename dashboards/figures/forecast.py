@@ -3,8 +3,8 @@
 import polars as pl
 
 from dashboards.figures.layout import Figure, axis, band, caption, layout
-from dashboards.language import Language
 from dashboards.wall_clock import axis_text, written
+from verkehrspuls.language import Language
 
 
 def forecast(

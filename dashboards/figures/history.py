@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboards.figures.layout import Figure, axis, layout, plain
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 #: height of a line, and what is around them
 _LINE: Final = 34

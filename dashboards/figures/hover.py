@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboards.language import Language, Style
 from dashboards.wall_clock import written
+from verkehrspuls.language import Language, Style
 
 #: maximum points with prepared texts; for more, the browser composes them
 MAX_PREPARED: Final = 48

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboards.language import Language
 from dashboards.wall_clock import axis_text
+from verkehrspuls.language import Language
 
 Figure = dict[str, Any]
 

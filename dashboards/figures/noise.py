@@ -6,7 +6,7 @@ import polars as pl
 
 from dashboards.figures.hover import MAX_PREPARED
 from dashboards.figures.layout import DIRECTION_DASHES, Figure, axis, caption, layout
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 
 def noise(

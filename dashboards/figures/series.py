@@ -22,8 +22,8 @@ from dashboards.figures.layout import (
     time_axis,
     weekends,
 )
-from dashboards.language import Language
 from dashboards.wall_clock import axis_text
+from verkehrspuls.language import Language
 
 #: width of a letter as a share of the axis, between that on a desktop and on a phone
 _LETTER_SHARE: Final = 0.012

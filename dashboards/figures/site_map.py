@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from dashboards.figures.layout import Figure, layout, plain
-from dashboards.language import Language
 from dashboards.states import STATES, States
+from verkehrspuls.language import Language
 
 #: radius of the Web-Mercator sphere in km
 _RADIUS_KM = 6378.137

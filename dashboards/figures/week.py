@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from dashboards.figures.layout import Figure, axis, layout, rounded
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 #: pixels of a row, so that a week is as high as other charts
 _ROW_HEIGHT: Final = 40

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from dashboards.figures.layout import Figure, layout
-from dashboards.language import Language
+from verkehrspuls.language import Language
 
 
 def wind_rose(

@@ -165,6 +165,11 @@ def test_a_count_becomes_a_factor_and_figures_follow(
     assert decided.status_code == 200, decided.text
     assert decided.json()["accepted"] is True
     assert client.put(f"{count}/taps", json={"taps": []}).status_code == 409
+    record = client.get(f"{count}/record", params={"language": "en"})
+    assert record.headers["content-type"] == "application/pdf"
+    assert b"/MarkInfo" in record.content
+    assert client.get(f"{count}/record?language=fr").status_code == 422
+    assert client.get(f"{ALL}/999/record").status_code == 404
     with open_store(as_analytics(plain_world), application="test") as store:
         while claims.process(store, Analytics(), now=RECEIVED):
             pass

@@ -18,10 +18,10 @@ from starlette.testclient import TestClient
 from analytics.reports.case import report
 from dashboards import render
 from dashboards.app import create_web
-from dashboards.language import Language
 from dashboards.pages.corridor import view
 from tests import parts, served, world
 from verkehrspuls.calendar import days_between
+from verkehrspuls.language import Language
 from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry import removal
 from verkehrspuls.registry.towns import register

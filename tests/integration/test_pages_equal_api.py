@@ -17,11 +17,11 @@ from starlette.testclient import TestClient
 from analytics.jobs import case_hours, claims, estimates
 from analytics.jobs.store import Store, open_store
 from dashboards import render
-from dashboards.language import UNKNOWN_FIGURE, Language
 from tests import parts, served
 from tests.integration.test_pages import Tables
 from tests.shown import sentences
 from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics

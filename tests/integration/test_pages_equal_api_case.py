@@ -9,11 +9,11 @@ from starlette.testclient import TestClient
 
 from analytics.flow.series import SPREADS
 from dashboards.app import create_web
-from dashboards.language import Language
 from tests import parts, shown, world
 from tests.cases import open_case
 from tests.integration.test_case_standing import finding
 from tests.parts import as_web
+from verkehrspuls.language import Language
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 

@@ -11,10 +11,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.app import create_web
-from dashboards.language import Language
 from tests import parts, shown
 from tests.integration import test_api_sections as road
 from tests.parts import as_web
+from verkehrspuls.language import Language
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect

@@ -12,11 +12,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.app import create_web
-from dashboards.language import Language
 from dashboards.pages.site.environment import INDEX
 from tests import parts, shown
 from tests.parts import as_web
 from tests.towns import linz
+from verkehrspuls.language import Language
 from verkehrspuls.model import Channel, Site
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.registry.towns import register

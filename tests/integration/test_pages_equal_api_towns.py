@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from dashboards import render
 from dashboards.app import create_web
-from dashboards.language import Language
 from tests import parts, shown, world
 from tests.integration import test_pages_equal_api_environment as station
 from tests.parts import as_web
+from verkehrspuls.language import Language
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect

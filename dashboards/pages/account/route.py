@@ -9,13 +9,13 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses, proof
 from dashboards.forms import DIFFERENT, WRONG_CODE, Form, Person, Sent
-from dashboards.language import Language
 from dashboards.pages.account.view import account_page
 from dashboards.pages.login.view import Setup
 from dashboards.proof import ProofNeeded, Proved
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import sessions, totp
 from verkehrspuls.errors import VerkehrspulsError
+from verkehrspuls.language import Language
 
 router = page_router()
 

@@ -8,12 +8,12 @@ from fastapi import Request, Response
 
 from api.viewer import visit_of
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.pages.single_sign_on.view import button
 from dashboards.render import database_of, render
 from verkehrspuls.access import sessions, tokens
 from verkehrspuls.access.permissions import ROLE_NAMES
 from verkehrspuls.access.sessions import Held
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 #: times of an account belong to no town

@@ -14,7 +14,6 @@ from starlette.background import BackgroundTask
 from api.database import MAX_WAIT_S
 from api.errors import TooSlow
 from dashboards.forms import Person, day_in
-from dashboards.language import Language
 from dashboards.pages.account.view import ZONE
 from dashboards.pages.audit.view import WHOLE, Filter, downloads, line_of, options
 from dashboards.permitted import towns_where
@@ -23,6 +22,7 @@ from verkehrspuls.access import audit
 from verkehrspuls.access.audit import Choice
 from verkehrspuls.access.audit_files import FORMATS
 from verkehrspuls.access.permissions import OPERATOR
+from verkehrspuls.language import Language
 from verkehrspuls.moments import utc
 from verkehrspuls.storage.sites import Municipality
 from verkehrspuls.text import mark

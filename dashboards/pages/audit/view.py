@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from dashboards import addresses
 from dashboards.acts import Option
-from dashboards.language import Language
 from dashboards.pages.audit.words import (
     NOUNS,
     action_in_words,
@@ -15,6 +14,7 @@ from dashboards.pages.audit.words import (
     value_in_words,
 )
 from verkehrspuls.access.audit import Entry
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import Municipality
 from verkehrspuls.text import mark
 

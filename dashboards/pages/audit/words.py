@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from analytics.cases.states import EFFECTS, STATES
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.pages.tokens.view import PERMISSIONS
 from verkehrspuls.access.permissions import ROLE_NAMES
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.registry.maintenance import WORKS
 from verkehrspuls.text import mark

@@ -10,11 +10,11 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Person, Sent
-from dashboards.language import Language
 from dashboards.pages.by_profile.view import Using, choose_page, done_page, use_page
 from dashboards.pages.register.fields import TIME, NotWritten
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.registry import edit, own_profiles
 from verkehrspuls.registry.registration import Change
 

@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 from fastapi import Request, Response
 
 from dashboards.forms import Form, sentence
-from dashboards.language import Language
 from dashboards.pages.register.fields import TIME
 from dashboards.pages.register.view import MOST_OPTIONS
 from dashboards.render import render
 from verkehrspuls.errors import UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.model import Site, Town
 from verkehrspuls.registry import device_profiles
 from verkehrspuls.registry.device_profiles import (

@@ -13,11 +13,11 @@ from analytics.reports.case import report
 from api.viewer import visit_of
 from dashboards import acts, addresses
 from dashboards.forms import Form, Sent
-from dashboards.language import Language
 from dashboards.pages.case.view import case_page, desk, history
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.cases import Change
 from verkehrspuls.errors import UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import list_municipalities
 
 CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -13,9 +13,9 @@ from dashboards import acts, addresses, describe
 from dashboards.acts import Option
 from dashboards.charts.charts import Chart, Table
 from dashboards.charts.evidence import evidence_chart
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import MAX_ROWS
 from verkehrspuls.cases import CaseInFull, Change, Member
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.quantities import COUNTED
 
 

@@ -13,7 +13,6 @@ from api.viewer import Visit, visit_of
 from dashboards import acts, addresses
 from dashboards.describe import SEVERITIES
 from dashboards.forms import Form, Sent, day_in
-from dashboards.language import Language
 from dashboards.pages.cases.view import STATES, Filter, cases_page, filter_options
 from dashboards.render import (
     LanguageKey,
@@ -23,6 +22,7 @@ from dashboards.render import (
     page_router,
     render,
 )
+from verkehrspuls.language import Language
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.sites import list_municipalities, list_sites
 from verkehrspuls.text import mark

@@ -10,8 +10,8 @@ from analytics.cases.severity import LEVELS
 from dashboards import addresses, describe
 from dashboards.acts import STATE_ACTS, Option
 from dashboards.describe import SEVERITIES
-from dashboards.language import Language
 from verkehrspuls.cases import Case
+from verkehrspuls.language import Language
 from verkehrspuls.storage.case_lists import HISTORY, OPEN, UNDECIDED
 from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import mark

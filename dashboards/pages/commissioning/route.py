@@ -8,9 +8,9 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Sent
-from dashboards.language import Language
 from dashboards.pages.commissioning.view import Trying, page
 from dashboards.render import LanguageKey, Now, page_router
+from verkehrspuls.language import Language
 from verkehrspuls.registry import edit, replays
 
 router = page_router()

@@ -10,12 +10,12 @@ from fastapi import Request, Response
 
 from dashboards import trials
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.render import database_of, render
 from dashboards.trials import Tried
 from ingest.batch import Message
 from ingest.reasons import Detail, explain
 from ingest.trial import preview
+from verkehrspuls.language import Language
 from verkehrspuls.model import Town
 from verkehrspuls.registry import checklist, commissioning, edit, replays
 from verkehrspuls.registry.checklist import Checked, State

@@ -4,10 +4,10 @@ from fastapi import Request, Response
 
 from api.parameters import MunicipalityKey, SiteKey
 from dashboards import period
-from dashboards.language import Language
 from dashboards.pages.corridor import view
 from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
 from verkehrspuls.errors import BadParameter, UnknownKey
+from verkehrspuls.language import Language
 from verkehrspuls.storage.corridors import list_corridors
 from verkehrspuls.storage.operation import count_changes
 from verkehrspuls.storage.sites import list_municipalities

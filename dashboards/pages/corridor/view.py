@@ -16,10 +16,10 @@ from analytics.sections.reliability import (
 )
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures import corridor as figures
-from dashboards.language import Language
 from dashboards.pages.site.counted import with_trusted_sentences
 from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.language import Language
 from verkehrspuls.storage.corridors import Corridor, Station
 from verkehrspuls.storage.reader import Reader
 

@@ -12,10 +12,10 @@ from analytics.reports.manual_count import decide, report_manual_count
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Posted, Sent
-from dashboards.language import Language
 from dashboards.pages.count.view import count_page, counts_page, moment_in
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import BadParameter, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.manual_counts import Tap
 from verkehrspuls.registry import manual_counts
 from verkehrspuls.registry.manual_counts import Tallies

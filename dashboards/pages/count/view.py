@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from analytics.reports.manual_count import Report
+from api.records import DECIDED, class_name, compared, way_name
 from dashboards import addresses
 from dashboards.forms import Form
-from dashboards.language import Language
-from dashboards.pages.record.view import DECIDED, class_name, compared, way_name
 from dashboards.render import render
+from verkehrspuls.language import Language
 from verkehrspuls.manual_counts import ManualCount, Way
 from verkehrspuls.printing import Document
 from verkehrspuls.storage.sites import Site

@@ -9,10 +9,10 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Sent
-from dashboards.language import Language
 from dashboards.pages.credentials.view import Of, issued_page, list_page
 from dashboards.render import LanguageKey, Now, page_router
 from verkehrspuls.errors import UnknownKey, VerkehrspulsError
+from verkehrspuls.language import Language
 from verkehrspuls.registry import credentials, edit
 from verkehrspuls.text import mark
 

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from fastapi import Request, Response
 
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.render import database_of, render
+from verkehrspuls.language import Language
 from verkehrspuls.registry import clients, commissioning, credentials, edit
 from verkehrspuls.registry.brokers import wrong_with
 from verkehrspuls.registry.credentials import OVERLAP, Issued, Listed

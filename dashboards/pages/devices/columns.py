@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from analytics.reports.device_condition import CONDITIONS
 from analytics.reports.devices import Device
-from dashboards.language import UNKNOWN_FIGURE, Language
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.storage.clocks import AHEAD_S
 from verkehrspuls.text import mark
 

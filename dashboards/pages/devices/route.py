@@ -11,7 +11,6 @@ from api.parameters import KEY, MunicipalityKey
 from api.routes.devices import csv_response
 from dashboards import addresses
 from dashboards.forms import Form, Person, Sent
-from dashboards.language import Language
 from dashboards.pages.devices import view
 from dashboards.pages.devices.columns import Reading
 from dashboards.pages.devices.view import Filter
@@ -25,6 +24,7 @@ from dashboards.render import (
     render,
 )
 from verkehrspuls.errors import BadParameter, UnknownKey
+from verkehrspuls.language import Language
 from verkehrspuls.model import Town
 from verkehrspuls.registry import edit, lorawan
 from verkehrspuls.registry.formats import networks

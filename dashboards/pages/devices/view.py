@@ -14,9 +14,9 @@ from analytics.reports.devices import Device
 from dashboards import addresses
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.site_map import Place, site_map
-from dashboards.language import Language
 from dashboards.pages.devices.columns import COLUMNS, Column, Reading, in_order
 from dashboards.states import DEVICES, State
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 #: of a list, on one page

@@ -9,11 +9,11 @@ from msgspec import convert
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Sent, sentence
-from dashboards.language import Language
 from dashboards.pages.register.fields import FIELDS, LocalEvent, read
 from dashboards.pages.register.view import Control, done_in_words, options_of
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.registry import calendar, edit
 
 router = page_router()

@@ -9,7 +9,6 @@ from api import session
 from api.routes.registry import registration_file
 from dashboards import addresses
 from dashboards.forms import Person, Sent, Upload
-from dashboards.language import Language
 from dashboards.pages.file.view import (
     Trying,
     file_page,
@@ -19,6 +18,7 @@ from dashboards.pages.file.view import (
 )
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.registry import edit
 from verkehrspuls.registry.files import formats, importing, load
 from verkehrspuls.registry.files.record import FaultyFile

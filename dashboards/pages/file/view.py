@@ -11,9 +11,9 @@ import msgspec
 from fastapi import Request, Response
 
 from dashboards.forms import Form, sentence
-from dashboards.language import Language
 from dashboards.pages.audit.words import field_in_words, value_in_words
 from dashboards.render import render
+from verkehrspuls.language import Language
 from verkehrspuls.model import Town
 from verkehrspuls.registry.files import formats
 from verkehrspuls.registry.files.record import Problem

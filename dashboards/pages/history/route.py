@@ -11,12 +11,12 @@ from analytics.reports.site_history import report_last_day
 from analytics.reports.trace import report_trace
 from api.parameters import MunicipalityKey, SiteKey
 from dashboards.forms import Person
-from dashboards.language import Language
 from dashboards.pages.history import view
 from dashboards.period import read as read_period
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.calendar import at_clock
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 from verkehrspuls.moments import parse_time
 from verkehrspuls.registry import edit, maintenance
 from verkehrspuls.registry.commissioning import sensor as read_sensor

@@ -13,9 +13,9 @@ from dashboards import addresses
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.history import Point, Span, history
 from dashboards.figures.layout import plain
-from dashboards.language import Language
 from dashboards.period import Period
 from ingest.reasons import Detail, explain
+from verkehrspuls.language import Language
 from verkehrspuls.model import Town
 from verkehrspuls.registry.maintenance import WORKS, Entry
 from verkehrspuls.storage.sites import Channel, Site

@@ -10,13 +10,13 @@ from fastapi import Path, Request, Response
 from api import session
 from dashboards import addresses
 from dashboards.forms import DIFFERENT, Form, Typed
-from dashboards.language import Language
 from dashboards.pages.login.view import After, proceed
 from dashboards.render import LanguageKey, Now, page_router, render
 from verkehrspuls.access import links, sessions
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.links import Link
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 
 router = page_router()
 

@@ -9,7 +9,6 @@ from api import session
 from api.viewer import visit_of
 from dashboards import addresses
 from dashboards.forms import WRONG_CODE, Form, Typed
-from dashboards.language import Language
 from dashboards.pages.login.view import (
     After,
     after,
@@ -23,6 +22,7 @@ from verkehrspuls.access import oidc, sessions, totp
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.provider import ProviderUnavailable
 from verkehrspuls.access.sessions import Begun
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 router = page_router()

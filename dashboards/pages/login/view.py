@@ -16,7 +16,6 @@ from api.viewer import Visit, is_unsure, visit_of
 from dashboards import acts, addresses
 from dashboards.addresses import NEXT
 from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Values
-from dashboards.language import Language
 from dashboards.pages.passkeys.view import are_usable
 from dashboards.pages.single_sign_on.view import button
 from dashboards.render import database_of, language_of, query_of, render
@@ -24,6 +23,7 @@ from verkehrspuls.access import sessions, totp
 from verkehrspuls.access.permissions import ROLE_NAMES
 from verkehrspuls.access.sessions import Begun
 from verkehrspuls.errors import DatabaseUnavailable
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 #: begins the names of fields that say what to send there

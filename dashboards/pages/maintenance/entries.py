@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dashboards import addresses
-from dashboards.language import Language
+from verkehrspuls.language import Language
 from verkehrspuls.model import Town
 from verkehrspuls.registry.maintenance import WORKS, Entry
 

@@ -9,11 +9,11 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import AGAIN, Person, Sent, sentence
-from dashboards.language import Language
 from dashboards.pages.maintenance.view import Log, log_page
 from dashboards.pages.register.fields import FIELDS, read
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import BadParameter, UnknownKey
+from verkehrspuls.language import Language
 from verkehrspuls.registry import edit, maintenance, photographs
 from verkehrspuls.registry.maintenance import Maintenance
 from verkehrspuls.registry.photographs import NotAPhotograph

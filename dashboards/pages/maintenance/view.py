@@ -9,12 +9,12 @@ from fastapi import Request, Response
 
 from dashboards import addresses
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.pages.maintenance.entries import shown
 from dashboards.pages.register.fields import FIELDS, TIME, written
 from dashboards.pages.register.view import Control, done_in_words, options_of
 from dashboards.render import render
 from verkehrspuls.errors import UnknownKey
+from verkehrspuls.language import Language
 from verkehrspuls.model import Sensor, Site, Town
 from verkehrspuls.registry.maintenance import Entry
 

@@ -9,10 +9,10 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Posted, Sent, sentence
-from dashboards.language import Language
 from dashboards.pages.register.view import MOST_OPTIONS
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.model import Site, Town
 from verkehrspuls.registry import edit, moves
 from verkehrspuls.registry.faults import Faulty

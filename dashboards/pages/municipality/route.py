@@ -8,12 +8,12 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Person, Sent
-from dashboards.language import Language
 from dashboards.pages.register.fields import FIELDS, read
 from dashboards.pages.register.view import Entering, municipality_page, towns_page
 from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.registry import edit
 from verkehrspuls.registry.faults import Faulty
 

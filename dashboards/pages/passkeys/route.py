@@ -21,7 +21,6 @@ from dashboards.forms import (
     Typed,
     Values,
 )
-from dashboards.language import Language
 from dashboards.pages.login.view import after, ask_again, proceed
 from dashboards.pages.passkeys import view
 from dashboards.proof import ProofNeeded
@@ -29,6 +28,7 @@ from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import passkeys
 from verkehrspuls.access.sessions import Begun
 from verkehrspuls.errors import VerkehrspulsError
+from verkehrspuls.language import Language
 
 router = page_router()
 

@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 from fastapi import Request
 
-from dashboards.language import Language
 from verkehrspuls.access import passkeys
 from verkehrspuls.access.passkeys import NoPasskeys, Passkey, RelyingParty
+from verkehrspuls.language import Language
 from verkehrspuls.model import DEFAULT_TIME_ZONE
 from verkehrspuls.settings import Settings
 from verkehrspuls.text import mark

@@ -9,7 +9,6 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Posted, Sent
-from dashboards.language import Language
 from dashboards.pages.people.view import list_page, person_page
 from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, PageNumber, database_of, page_router
@@ -18,6 +17,7 @@ from verkehrspuls.access.accounts import Account
 from verkehrspuls.access.links import Made, Purpose
 from verkehrspuls.access.permissions import Role
 from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection
 

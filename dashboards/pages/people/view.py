@@ -7,7 +7,6 @@ from fastapi import Request, Response
 
 from dashboards import addresses
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.pages.account.view import ZONE
 from dashboards.render import database_of, render
 from verkehrspuls.access import accounts
@@ -17,6 +16,7 @@ from verkehrspuls.access.permissions import (
     ROLE_NAMES,
     Role,
 )
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import Municipality
 from verkehrspuls.text import mark
 

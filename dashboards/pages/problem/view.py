@@ -6,9 +6,9 @@ from fastapi import Request, Response
 
 from api.problems import Problem
 from api.session import SAFE
-from dashboards.language import Language
 from dashboards.pages.towns.standing import known_towns
 from dashboards.render import preferred, render
+from verkehrspuls.language import Language
 from verkehrspuls.locales import locales
 from verkehrspuls.text import is_translated, mark
 

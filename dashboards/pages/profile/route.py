@@ -16,7 +16,6 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Posted, Sent, sentence
-from dashboards.language import Language
 from dashboards.pages.profile.view import (
     MAX_DRAFT,
     Keeping,
@@ -30,6 +29,7 @@ from dashboards.pages.profile.view import (
 from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from verkehrspuls.errors import BadParameter, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.registry import device_profiles, drafts, edit, own_profiles, unknown
 from verkehrspuls.registry.device_profiles import BadProfile
 from verkehrspuls.registry.drafts import Draft

@@ -12,12 +12,12 @@ from fastapi import Request, Response
 
 from api import previews
 from dashboards.forms import Form, Values, sentence
-from dashboards.language import Language
 from dashboards.render import render
 from dashboards.trials import Tried, tried
 from verkehrspuls import wording
 from verkehrspuls.classes import CLASS_NAMES, SCHEMES
 from verkehrspuls.errors import BadParameter, UnknownKey, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.registry import device_profiles, drafts, own_profiles
 from verkehrspuls.registry.device_profiles import (

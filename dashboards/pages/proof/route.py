@@ -8,10 +8,10 @@ from fastapi.responses import RedirectResponse
 from dashboards import addresses
 from dashboards.addresses import NEXT
 from dashboards.forms import Form, Person
-from dashboards.language import Language
 from dashboards.pages.proof.view import proof_page
 from dashboards.proof import Proved
 from dashboards.render import LanguageKey, page_router
+from verkehrspuls.language import Language
 
 router = page_router()
 

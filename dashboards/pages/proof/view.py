@@ -7,12 +7,12 @@ from fastapi import Request, Response
 from dashboards import addresses
 from dashboards.addresses import NEXT
 from dashboards.forms import TOKEN_FIELD, Form
-from dashboards.language import Language
 from dashboards.pages.passkeys.view import are_usable
 from dashboards.pages.single_sign_on.view import button
 from dashboards.proof import ProofNeeded
 from dashboards.render import database_of, language_of, query_of, render
 from verkehrspuls.access import sessions
+from verkehrspuls.language import Language
 
 
 def ask(request: Request, error: Exception) -> Response:

@@ -3,12 +3,11 @@
 from fastapi import Request, Response
 
 from analytics.reports.manual_count import Report, report_manual_count
+from api.records import document_of, record_of
 from dashboards import addresses
 from dashboards.forms import Person
-from dashboards.language import Language
-from dashboards.pages.record.view import document_of
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
-from verkehrspuls.printing import to_pdf
+from verkehrspuls.language import Language
 
 router = page_router()
 
@@ -48,12 +47,7 @@ def printed(
 ) -> Response:
     """Return the record as PDF/UA-1."""
     report = _report(request, municipality, count, now)
-    name = f"{report.count.site}_{count}.pdf"
-    return Response(
-        to_pdf(document_of(report, Language(language), now=now)),
-        media_type="application/pdf",
-        headers={"Content-Disposition": f'inline; filename="{name}"'},
-    )
+    return record_of(report, Language(language), now=now)
 
 
 def _report(request: Request, municipality: str, number: int, now: Now) -> Report:

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from dashboards.language import Language
 from verkehrspuls import model, wording
 from verkehrspuls.calendar import at_clock, states
 from verkehrspuls.classes import SCHEMES
+from verkehrspuls.language import Language
 from verkehrspuls.model import Key, Name, Town, Words
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.registry.formats import payload_formats

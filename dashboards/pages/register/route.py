@@ -11,7 +11,6 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Person, Posted, Sent
-from dashboards.language import Language
 from dashboards.pages.register.fields import FIELDS, TIME, FormKind, NotWritten, read
 from dashboards.pages.register.view import (
     LISTS,
@@ -27,6 +26,7 @@ from dashboards.pages.register.view import (
 from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, PageNumber, database_of, page_router
 from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.model import Sensor, Town
 from verkehrspuls.registry import edit, maintenance
 from verkehrspuls.registry.ending import end

@@ -9,7 +9,6 @@ from fastapi import Request, Response
 
 from dashboards import addresses
 from dashboards.forms import Form, sentence
-from dashboards.language import Language
 from dashboards.pages.maintenance.entries import shown
 from dashboards.pages.register.fields import (
     FIELDS,
@@ -23,6 +22,7 @@ from dashboards.pages.register.fields import (
 )
 from dashboards.render import render
 from verkehrspuls import places
+from verkehrspuls.language import Language
 from verkehrspuls.model import Channel, Sensor, Site, Town
 from verkehrspuls.registry import maintenance
 from verkehrspuls.registry.faults import Faulty

@@ -6,7 +6,6 @@ from fastapi import Request, Response
 
 from api.parameters import MunicipalityKey, SiteKey
 from dashboards import addresses
-from dashboards.language import Language
 from dashboards.pages.rows.view import rows_page
 from dashboards.pages.site.known import known_site
 from dashboards.pages.site.selection import Asked, selection
@@ -18,6 +17,7 @@ from dashboards.render import (
     page_router,
     render,
 )
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import Site
 
 router = page_router()

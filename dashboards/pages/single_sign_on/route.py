@@ -14,7 +14,6 @@ from api import session
 from api.viewer import visit_of
 from dashboards import addresses
 from dashboards.forms import Form, Posted
-from dashboards.language import Language
 from dashboards.pages.account.view import account_page
 from dashboards.pages.single_sign_on import view
 from dashboards.proof import Proved, end_others
@@ -27,6 +26,7 @@ from verkehrspuls.access.provider import (
     Refused,
 )
 from verkehrspuls.access.viewer import ANONYMOUS
+from verkehrspuls.language import Language
 from verkehrspuls.locales import locales
 from verkehrspuls.settings import Settings
 

@@ -4,9 +4,9 @@ from typing import Final, Literal, NamedTuple
 
 from fastapi import Request, Response
 
-from dashboards.language import Language
 from dashboards.render import render
 from verkehrspuls.access.provider import Reason
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 

@@ -14,8 +14,8 @@ from analytics.reports.site.counted import Counted
 from analytics.reports.sources import counting
 from analytics.studies.change import Change
 from analytics.studies.pairs import YEAR
-from dashboards.language import Language
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark

@@ -20,10 +20,10 @@ from dashboards.charts.charts import Chart, Names
 from dashboards.charts.forecast import forecast_chart
 from dashboards.downloads import all_rows, downloads
 from dashboards.figures.series import Mark
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.period import Period
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.storage.case_lists import Finding
 
 

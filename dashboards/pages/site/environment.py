@@ -13,8 +13,8 @@ from dashboards.charts.charts import Chart, Table
 from dashboards.figures.air import air as draw_air
 from dashboards.figures.noise import noise as draw_noise
 from dashboards.figures.wind_rose import wind_rose as draw_wind_rose
-from dashboards.language import Language
 from dashboards.steps import MAX_ROWS
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from analytics.health.verdicts import GOOD, texts, words
-from dashboards.language import Language
+from verkehrspuls.language import Language
 from verkehrspuls.storage.health import HealthDay
 from verkehrspuls.storage.sites import Channel, Site
 

@@ -11,7 +11,7 @@ from analytics.flow.figure import Figure, Reason, month_names
 from analytics.reports.site.counted import Counted
 from analytics.reports.site.reading import SPEED_DAYS
 from dashboards import passports
-from dashboards.language import Language
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 _NAMES: Final = {

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from fastapi import Request, Response
 
-from dashboards.language import Language
 from dashboards.render import database_of, known
+from verkehrspuls.language import Language
 from verkehrspuls.storage.operation import count_changes
 from verkehrspuls.storage.sites import Site, read_site
 

@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from dashboards.language import Language
 from dashboards.pages.site.comparison import Choices
 from dashboards.period import BINS, PRESETS, Period, is_day
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import is_translated, mark

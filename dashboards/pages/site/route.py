@@ -8,7 +8,6 @@ from fastapi import Request, Response
 from analytics.reports.sources import sites_of
 from api.parameters import MunicipalityKey, SiteKey
 from dashboards import describe
-from dashboards.language import Language
 from dashboards.pages.site import view
 from dashboards.pages.site.comparison import choices
 from dashboards.pages.site.known import known_site
@@ -18,6 +17,7 @@ from dashboards.pages.towns.view import MAX_CASES_LISTED, case_lines
 from dashboards.period import Period
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import Site
 

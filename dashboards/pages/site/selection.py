@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Query
 
 from analytics.reports.site.asked import Asked as SiteAsked
-from dashboards.language import Language
 from dashboards.pages.site.comparison import NOTHING, is_choice
 from dashboards.period import Period, read
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark

@@ -8,7 +8,6 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Sent
-from dashboards.language import Language
 from dashboards.pages.tokens.view import (
     PART,
     PERMISSIONS,
@@ -21,6 +20,7 @@ from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import tokens
 from verkehrspuls.access.tokens import Listed, NotGiven
 from verkehrspuls.errors import UnknownKey, VerkehrspulsError
+from verkehrspuls.language import Language
 from verkehrspuls.text import mark
 
 router = page_router()

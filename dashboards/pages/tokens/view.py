@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 from fastapi import Request, Response
 
 from dashboards.forms import Form
-from dashboards.language import Language
 from dashboards.pages.account.view import ZONE
 from dashboards.render import database_of, render
 from verkehrspuls.access import tokens
 from verkehrspuls.access.sessions import Session
 from verkehrspuls.access.tokens import Listed
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import list_municipalities
 from verkehrspuls.text import mark
 

@@ -9,7 +9,6 @@ from fastapi import Request, Response
 from analytics.reports.town import Report
 from api.parameters import MunicipalityKey
 from dashboards import describe
-from dashboards.language import Language
 from dashboards.pages.towns import view
 from dashboards.pages.towns.standing import standing
 from dashboards.render import (
@@ -22,6 +21,7 @@ from dashboards.render import (
     render,
 )
 from verkehrspuls.errors import UnknownKey
+from verkehrspuls.language import Language
 from verkehrspuls.storage.sites import Municipality, list_municipalities
 
 router = page_router()

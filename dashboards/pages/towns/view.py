@@ -14,10 +14,10 @@ from analytics.reports.town import INDEX
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.site_map import MAX_MARKS, Place, site_map
-from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.newest import newest_reading
 from dashboards.states import STATES, State
 from verkehrspuls.cases import Case
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue

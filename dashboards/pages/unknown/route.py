@@ -10,13 +10,13 @@ from fastapi.responses import RedirectResponse
 from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Sent
-from dashboards.language import Language
 from dashboards.pages.register.fields import TIME, NotWritten
 from dashboards.pages.unknown.view import Adopting, adopt_page, list_page, towns_page
 from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, database_of, page_router
 from ingest import adopt
 from verkehrspuls.errors import UsageError
+from verkehrspuls.language import Language
 
 router = page_router()
 Topic = Annotated[str, Query(max_length=1024)]

@@ -9,13 +9,13 @@ from fastapi import Request, Response
 
 from dashboards import addresses
 from dashboards.forms import Form, sentence
-from dashboards.language import Language
 from dashboards.pages.register.fields import TIME
 from dashboards.render import database_of, render
 from dashboards.trials import Tried, text_of, tried
 from ingest import adopt
 from ingest.adopt import Adoption, Found, Guess
 from verkehrspuls.errors import UsageError
+from verkehrspuls.language import Language
 from verkehrspuls.model import Site, Town
 from verkehrspuls.registry import edit
 from verkehrspuls.registry.device_profiles import IDS, NotApplicable

@@ -7,11 +7,11 @@ import pytest
 from analytics.flow.directions import by_direction
 from dashboards import describe, summaries
 from dashboards.charts import charts
-from dashboards.language import UNKNOWN_FIGURE, Language
 from tests import registered
 from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 from verkehrspuls.cases import Case
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

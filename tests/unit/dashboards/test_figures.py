@@ -17,9 +17,9 @@ from dashboards.figures.environment import environment
 from dashboards.figures.series import Mark, series
 from dashboards.figures.site_map import Place, project, site_map
 from dashboards.figures.week import week
-from dashboards.language import Language
 from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import days, period, volumes
+from verkehrspuls.language import Language
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboards.language import Language, Style
 from dashboards.wall_clock import add_wall_clock, every, written
+from verkehrspuls.language import Language, Style
 
 HOUR = timedelta(hours=1)
 

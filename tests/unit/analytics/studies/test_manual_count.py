@@ -74,6 +74,39 @@ def test_a_sensor_that_keeps_its_rates_is_accepted_with_its_factor() -> None:
     assert (factor.quarters, found.common, found.accepted) == (4, 4, True)
 
 
+def test_a_sensor_that_reports_hours_is_compared_by_hours() -> None:
+    times = [T + n * timedelta(hours=1) for n in range(4)]
+    found = compare(
+        taps(*((t + n * QUARTER, "car", 25) for t in times for n in range(4))),
+        volumes(
+            *((c, t, 48, 0) for c in (1, 2) for t in times), interval_s=3600
+        ).with_columns(observed_s=pl.lit(3600)),
+        (EAST,),
+        began=T - QUARTER,
+        ended=T + timedelta(hours=4),
+        rates=Acceptance(),
+    )
+    whole = [q for q in found.quarters if q.name == "all"]
+    assert [(q.time, q.counted, q.measured, q.interval_s) for q in whole] == [
+        (t, 100, 96, 3600) for t in times
+    ]
+    assert (found.factors[0].quarters, found.common, found.accepted) == (4, 4, True)
+
+
+def test_hours_are_not_compared_where_there_are_quarter_hours() -> None:
+    quarters = volumes((1, T, 10, 0), (2, T, 10, 0))
+    hours = volumes((1, T, 80, 0), (2, T, 80, 0), interval_s=3600, observed_s=3600)
+    found = compare(
+        taps((T, "car", 20)),
+        quarters.vstack(hours),
+        (EAST,),
+        began=T,
+        ended=T + timedelta(hours=1),
+        rates=Acceptance(),
+    )
+    assert {(q.time, q.interval_s) for q in found.quarters} == {(T, 900)}
+
+
 def test_errors_that_cancel_out_are_seen_in_the_quarter_hours() -> None:
     found = hour([100, 100, 100, 100], [120, 80, 120, 80])
     assert found.sums[0].verdict == "kept"

@@ -5,8 +5,8 @@ import polars as pl
 
 from dashboards.charts.charts import Chart
 from dashboards.charts.forecast import forecast_chart
-from dashboards.language import Language
 from tests.unit.dashboards.frames import BERLIN, volumes
+from verkehrspuls.language import Language
 from verkehrspuls.storage.estimates import ForecastError
 
 NOW = datetime(2026, 3, 4, 11, 30, tzinfo=UTC)

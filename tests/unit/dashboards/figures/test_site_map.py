@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dashboards.figures.site_map import MAX_MARKS, Place, site_map
-from dashboards.language import Language
 from dashboards.states import STATES
+from verkehrspuls.language import Language
 
 DE = Language("de")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dashboards.language import Language
 from dashboards.pages.audit.words import action_in_words, value_in_words
+from verkehrspuls.language import Language
 
 
 @pytest.mark.parametrize(

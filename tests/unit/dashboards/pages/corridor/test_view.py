@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from analytics.sections.reliability import reliability
-from dashboards.language import Language
 from dashboards.pages.corridor.view import _odd, _planned, _times
+from verkehrspuls.language import Language
 
 FIVE = datetime(2026, 3, 2, 17, tzinfo=UTC)
 ENGLISH = Language("en")

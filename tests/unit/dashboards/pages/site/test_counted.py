@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dashboards.charts.charts import Chart, Table
-from dashboards.language import Language
 from dashboards.pages.site.counted import with_trusted_sentence
+from verkehrspuls.language import Language
 
 NIGHT = Chart(
     "profile", "When?", "Most at 7.", None, Table(("hour", "n"), [("0", "63")])

@@ -6,11 +6,11 @@ import pytest
 from analytics.frames import ENVIRONMENT_HOURS, LONG_VALUES, empty
 from analytics.reports.extracts import stored_hours
 from dashboards.charts.charts import Chart
-from dashboards.language import Language
 from dashboards.pages.site.environment import environment_charts
 from tests.frames import HOUR, make, utc
 from tests.registered import channel
 from tests.unit.dashboards.frames import BERLIN
+from verkehrspuls.language import Language
 
 START = datetime(2026, 3, 2, 5, tzinfo=UTC)
 ENGLISH = Language("en")

@@ -1,8 +1,8 @@
 from datetime import UTC, date, datetime, timedelta
 
-from dashboards.language import Language
 from dashboards.pages.site.health import DAYS_SHOWN, health
 from tests.registered import channel, site
+from verkehrspuls.language import Language
 from verkehrspuls.storage.health import HealthDay
 
 TODAY = date(2026, 3, 15)

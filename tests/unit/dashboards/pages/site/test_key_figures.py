@@ -8,11 +8,11 @@ from analytics.flow.figure import Figure
 from analytics.quality.passport import Passport, Touching
 from analytics.reports.site.counted import Counted
 from dashboards import passports
-from dashboards.language import Language
 from dashboards.pages.site.key_figures import basis_of, days_text, total
 from tests.registered import site
 from tests.unit.dashboards.frames import days
 from verkehrspuls.calibrations import Calibrated
+from verkehrspuls.language import Language
 
 FIRST = date(2026, 3, 2)
 ENGLISH = Language("en")

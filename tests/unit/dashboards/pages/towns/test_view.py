@@ -13,10 +13,10 @@ from analytics.frames import TIME
 from analytics.reports.site_now import hour_of, newest_of_sites, site_now
 from analytics.reports.town import INDEX
 from dashboards import describe
-from dashboards.language import Language
 from dashboards.pages.towns import view
 from dashboards.pages.towns.view import MAX_SITES_LISTED
 from tests.registered import channel, municipality, site
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.environment import LatestValue

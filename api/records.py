@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
+
+from fastapi import Response
 
 from analytics.reports.manual_count import Report
 from analytics.studies.manual_count import (
@@ -14,9 +16,9 @@ from analytics.studies.manual_count import (
     Sum,
     Verdict,
 )
-from dashboards.language import UNKNOWN_FIGURE, Language
 from verkehrspuls import __version__
 from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.language import UNKNOWN_FIGURE, Language
 from verkehrspuls.manual_counts import Device, Way
 from verkehrspuls.printing import (
     Block,
@@ -26,9 +28,11 @@ from verkehrspuls.printing import (
     Signatures,
     Table,
     Text,
+    to_pdf,
 )
 from verkehrspuls.text import mark
 
+PDF: Final = "application/pdf"
 VERDICTS: Final[Mapping[Verdict, str]] = {
     "kept": mark("kept"),
     "missed": mark("missed"),
@@ -76,6 +80,16 @@ def document_of(report: Report, language: Language, *, now: datetime) -> Documen
     return Document(language.key, title, footer, blocks)
 
 
+def record_of(report: Report, language: Language, *, now: datetime) -> Response:
+    """Answer with the record of a manual count as PDF/UA-1."""
+    name = f"{report.count.site}_{report.count.number}.pdf"
+    return Response(
+        to_pdf(document_of(report, language, now=now)),
+        media_type=PDF,
+        headers={"Content-Disposition": f'inline; filename="{name}"'},
+    )
+
+
 def compared(report: Report, language: Language) -> Iterator[Block]:
     """Yield what both counted, what is judged of it, and the factors."""
     found, say = report.comparison, language.phrase
@@ -87,7 +101,8 @@ def compared(report: Report, language: Language) -> Iterator[Block]:
                 mark(
                     "There is no whole quarter-hour that both counted completely. A "
                     "count begins at the next full quarter-hour, and the sensor's "
-                    "readings have to be there."
+                    "readings have to be there. With a sensor whose intervals are "
+                    "longer, whole hours are compared."
                 )
             )
         )
@@ -101,6 +116,7 @@ def compared(report: Report, language: Language) -> Iterator[Block]:
 def _of_way(way: Way, report: Report, language: Language) -> Iterator[Block]:
     """Yield the sums of a direction, and its factor."""
     found, say = report.comparison, language.phrase
+    words = _words_of(way, report)
     rows = [
         (
             class_name(each.name, language),
@@ -114,7 +130,7 @@ def _of_way(way: Way, report: Report, language: Language) -> Iterator[Block]:
     ]
     rows += [
         (
-            say(mark("by quarter-hour")),
+            say(words.each),
             "",
             "",
             _pct(each.deviation_pct, language, signed=False),
@@ -132,15 +148,46 @@ def _of_way(way: Way, report: Report, language: Language) -> Iterator[Block]:
         if _is_of(factor, way):
             yield Text(
                 say(
-                    mark(
-                        "Calibration factor: %(factor)s ± %(uncertainty)s (95 %%), "
-                        "from %(quarters)s quarter-hours."
-                    ),
+                    words.factor,
                     factor=language.number(factor.factor, 3),
                     uncertainty=language.number(factor.uncertainty, 3),
                     quarters=language.number(factor.quarters),
                 )
             )
+
+
+class _Words(NamedTuple):
+    """What names quarter-hours, or hours."""
+
+    each: str
+    factor: str
+    caption: str
+
+
+_WORDS: Final[Mapping[int, _Words]] = {
+    900: _Words(
+        mark("by quarter-hour"),
+        mark(
+            "Calibration factor: %(factor)s ± %(uncertainty)s (95 %%), from "
+            "%(quarters)s quarter-hours."
+        ),
+        mark("%(direction)s, by class and quarter-hour"),
+    ),
+    3600: _Words(
+        mark("by hour"),
+        mark(
+            "Calibration factor: %(factor)s ± %(uncertainty)s (95 %%), from "
+            "%(quarters)s hours."
+        ),
+        mark("%(direction)s, by class and hour"),
+    ),
+}
+
+
+def _words_of(way: Way, report: Report) -> _Words:
+    """Return the words for what was compared of a direction."""
+    lengths = [q.interval_s for q in report.comparison.quarters if _is_of(q, way)]
+    return _WORDS[lengths[0] if lengths else 900]
 
 
 _BY_HAND: Final = mark("by hand")
@@ -174,7 +221,7 @@ def _facts(report: Report, language: Language) -> Facts:
         (say(mark("Counted from")), began),
         (say(mark("Counted until")), ended),
         (say(mark("Counted by")), count.counted_by or UNKNOWN_FIGURE),
-        (say(mark("Common quarter-hours")), language.number(report.comparison.common)),
+        (say(mark("Common intervals")), language.number(report.comparison.common)),
         (say(mark("Decision")), _decision(report, language)),
     ]
     if count.note:
@@ -220,8 +267,7 @@ def _quarters(way: Way, report: Report, language: Language) -> Iterator[Table]:
         say = language.phrase
         head = (mark("From"), mark("Class"), _BY_HAND, _BY_SENSOR, mark("Difference"))
         caption = say(
-            mark("%(direction)s, by class and quarter-hour"),
-            direction=way_name(way, report, language),
+            _words_of(way, report).caption, direction=way_name(way, report, language)
         )
         yield Table(caption, [*map(say, head)], rows, (2, 3, 4))
 

@@ -7,10 +7,10 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 
-from dashboards.language import Language
 from tests.catalogue import catalogue
 from tests.parts import PROJECT
 from tests.unit.dashboards.frames import BERLIN
+from verkehrspuls.language import Language
 from verkehrspuls.quantities import COUNTED
 
 DE, EN = Language("de"), Language("en")
