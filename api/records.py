@@ -42,8 +42,8 @@ _FOUND: Final = {
     True: mark("The sensor keeps all rates."),
     False: mark("The sensor misses a rate."),
     None: mark(
-        "Too little was counted to say whether the sensor keeps its rates: count more "
-        "quarter-hours, or more vehicles."
+        "Too little was counted to say whether the sensor keeps its rates: count "
+        "longer, or more vehicles."
     ),
 }
 #: words of what was decided
@@ -101,8 +101,8 @@ def compared(report: Report, language: Language) -> Iterator[Block]:
                 mark(
                     "There is no whole quarter-hour that both counted completely. A "
                     "count begins at the next full quarter-hour, and the sensor's "
-                    "readings have to be there. With a sensor whose intervals are "
-                    "longer, whole hours are compared."
+                    "readings have to be there. With a sensor whose intervals do not "
+                    "divide a quarter-hour, whole hours are compared."
                 )
             )
         )

@@ -246,7 +246,7 @@ class Acceptance(Section):
     """maximum sum of the deviations by quarter-hour, whatever their sign, in %"""
     quarter_hours: Annotated[int, Field(ge=2)] = 4
     """minimum number of quarter-hours that both counted completely; hours, of sensors
-    with longer intervals"""
+    whose intervals do not divide a quarter-hour"""
     vehicles: Count = 100
     """minimum number of vehicles of a direction; with fewer, its sum is not judged"""
     class_vehicles: Count = 30

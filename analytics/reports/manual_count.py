@@ -9,7 +9,13 @@ import msgspec
 import polars as pl
 
 from analytics import frames
-from analytics.studies.manual_count import QUARTER, TAPS, Comparison, compare
+from analytics.studies.manual_count import (
+    QUARTER,
+    TAPS,
+    Comparison,
+    comparable,
+    compare,
+)
 from analytics.volumes.volume import volumes
 from verkehrspuls.manual_counts import Device, ManualCount, Way
 from verkehrspuls.model import Calibration
@@ -129,7 +135,7 @@ def _compared(
     )
     return compare(
         taps,
-        volumes(counts),
+        comparable(volumes(counts), counts),
         ways,
         began=count.began,
         ended=ended,

@@ -1,9 +1,9 @@
 """A manual count beside a sensor: comparison, acceptance, and a calibration factor.
 
 Directions are compared as a whole, over quarter-hours that both counted completely:
-whoever stands at the road sees no lanes. Of a sensor with longer intervals, hours take
-the place of quarter-hours. What the sensor counted is raw, without the factors that
-hold already.
+whoever stands at the road sees no lanes. Of a sensor whose intervals do not divide a
+quarter-hour, hours take their place. What the sensor counted is raw, without the
+factors that hold already.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 import polars as pl
 from msgspec import Meta, Struct
 
-from analytics.frames import TIME, VOLUMES, Schema, check
+from analytics.frames import COUNT_READINGS, TIME, VOLUMES, Schema, check
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.manual_counts import Way
 from verkehrspuls.settings import Acceptance
@@ -148,6 +148,29 @@ def compare(
         factors=tuple(factors),
         common=len({q.time for q in quarters}),
         accepted=_accepted(ways, sums, spreads),
+    )
+
+
+def comparable(bins: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+    """Drop VOLUMES of channels some of whose COUNT_READINGS do not divide the bin.
+
+    A reading is counted in the bin in which it begins: of ten minutes, two are in one
+    quarter-hour and one is in the next.
+    """
+    intervals = check(readings, COUNT_READINGS).select("channel_id", "interval_s")
+    uneven = (
+        intervals.unique()
+        .join(
+            pl.DataFrame({"step": [int(step.total_seconds()) for step in STEPS]}),
+            how="cross",
+        )
+        .filter(pl.col("step") % pl.col("interval_s") != 0)
+    )
+    return check(bins, VOLUMES).join(
+        uneven,
+        left_on=["channel_id", "interval_s"],
+        right_on=["channel_id", "step"],
+        how="anti",
     )
 
 

@@ -138,7 +138,7 @@ class ComparedByHand(CountedByHand):
 
     comparison: dict[str, Any] = Field(
         description="`sums` by direction and class, `spreads` over quarter-hours, or "
-        "hours where the sensor's intervals are longer (`interval_s`), "
+        "hours where the sensor's intervals do not divide them (`interval_s`), "
         "`factors` with their uncertainty (95 %), `quarters`; `accepted` is null where "
         "too little was counted"
     )

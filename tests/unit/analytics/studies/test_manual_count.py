@@ -10,10 +10,13 @@ from analytics.frames import VOLUMES
 from analytics.studies.manual_count import (
     TAPS,
     Comparison,
+    comparable,
     compare,
     ratio,
     student_t,
 )
+from analytics.volumes.volume import volumes as summed
+from tests import frames
 from tests.frames import utc
 from verkehrspuls.manual_counts import Way
 from verkehrspuls.settings import Acceptance
@@ -91,6 +94,22 @@ def test_a_sensor_that_reports_hours_is_compared_by_hours() -> None:
         (t, 100, 96, 3600) for t in times
     ]
     assert (found.factors[0].quarters, found.common, found.accepted) == (4, 4, True)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "steps"),
+    [(5, {900, 3600}), (15, {900, 3600}), (10, {3600}), (60, {3600}), (7, set())],
+)
+def test_only_bins_that_intervals_divide_are_compared(
+    minutes: int, steps: set[int]
+) -> None:
+    interval = timedelta(minutes=minutes)
+    times = [T + n * interval for n in range(timedelta(hours=2) // interval)]
+    readings = frames.counts(
+        *({"time": time, "total": 40} for time in times), interval_s=minutes * 60
+    )
+    found = comparable(summed(readings), readings)
+    assert set(found["interval_s"]) == steps
 
 
 def test_hours_are_not_compared_where_there_are_quarter_hours() -> None:
