@@ -28,6 +28,8 @@ pytestmark = pytest.mark.browser
 #: where to keep a picture of each step, to look at
 PICTURES: Final = os.environ.get("VERKEHRSPULS_TEST_PICTURES")
 FIVE: Final = timedelta(minutes=5)
+#: it is about noon in the town, so that there is traffic
+AHEAD: Final = timedelta(hours=12 - datetime.now(UTC).hour)
 #: what passes in a quarter-hour in each direction
 CARS, TRUCKS = 24, 8
 #: more than a day of messages
@@ -46,11 +48,9 @@ def known(_plain: parts.Databases) -> Iterator[People]:
             for way in ("ein", "aus")
         ),
     )
-    # it is about noon there, so that there is traffic
-    ahead = 12 - datetime.now(UTC).hour
     town = structs.replace(
         world.TOWN,
-        time_zone=f"Etc/GMT{-ahead:+d}",
+        time_zone=f"Etc/GMT{-AHEAD // timedelta(hours=1):+d}",
         sites=(site,),
         sensors=(),
         corridors=(),
@@ -114,10 +114,9 @@ def test_from_an_unknown_device_to_the_record(
         opened(browser, server, viewport=viewport, color_scheme=scheme) as page,
     ):
         for n in range(MESSAGES, 0, -1):
-            ago = FIVE * n
-            # of the last day, nine hours are night
-            by_day = not timedelta(hours=8) < ago < timedelta(hours=17)
-            intake.write(sent("radar-9", newest - ago, by_day=by_day))
+            end = newest - FIVE * n
+            by_day = 5 <= (end - FIVE + AHEAD).hour < 22
+            intake.write(sent("radar-9", end, by_day=by_day))
         intake.write(*(sent(name, newest - FIVE) for name in ("radar-7", "radar-8")))
         page.context.add_cookies(
             [{"name": "session", "value": known.log_in(), "url": server}]
@@ -159,6 +158,11 @@ def test_from_an_unknown_device_to_the_record(
         parts.wait_for(lambda: tapped(known) == 8 * (CARS + TRUCKS))
         spread_over_the_hour(known, quarter)
         walk.press("[value=end]", until="[name=calibrate]")
+        widths = page.locator(".listed").evaluate_all(
+            "all => all.map(each => [each.scrollWidth, each.clientWidth])"
+        )
+        # nothing of the comparison is cut on a phone
+        assert [width for width in widths if width[0] > width[1]] == []
         walk.look("compared")
 
         reach(page, "[name=calibrate]")

@@ -73,12 +73,16 @@ def show_profile(
     """Show a device profile: outputs, ids of a device, and how it is set up."""
     import msgspec
 
+    from verkehrspuls.files import read_text
     from verkehrspuls.registry import own_profiles
 
     known = read(profile, town)
     if as_toml:
-        is_file = profile.endswith(".toml")
-        text = Path(profile).read_text("utf-8") if is_file else known.document
+        text = (
+            read_text(Path(profile), format="a device profile")
+            if profile.endswith(".toml")
+            else known.document
+        )
         output.print_data(text, nl=False)
         return
     found = own_profiles.usable(known)
