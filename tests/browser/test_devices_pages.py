@@ -36,7 +36,7 @@ def test_a_device_is_found_and_its_readings_are_traced(
     browser: Browser, known: People, viewport: dict[str, int]
 ) -> None:
     with (
-        serving(known.url) as server,
+        serving(known.url, address="http://localhost:8000") as server,
         opened(browser, server, viewport=viewport) as page,
     ):
         page.context.add_cookies(
@@ -54,6 +54,12 @@ def test_a_device_is_found_and_its_readings_are_traced(
         follow(page, "Etikett drucken")
         page.get_by_role("heading", name="Etiketten").wait_for()
         assert faults(page) == []
+        # labels are printed alone
+        page.emulate_media(media="print")
+        assert page.locator(".labels").is_visible()
+        for around in ("header", "footer", "h1", ".crumbs"):
+            assert not page.locator(around).is_visible()
+        page.emulate_media(media="screen")
         page.goto(f"/de/history/{TOWN}/pariser-strasse")
         assert faults(page) == []
         page.get_by_label("Messkanal").select_option("ost-2")
