@@ -20,6 +20,7 @@ from analytics.jobs.alert_sender import send
 from analytics.jobs.case_devices import check_devices
 from analytics.jobs.store import open_store
 from analytics.reports.devices import Device, report_devices
+from dashboards.pages.devices import route
 from tests import people, served
 from tests.integration.test_page_sizes import MAX_PAGE_BYTES
 from tests.integration.test_sessions_over_http import Browser
@@ -289,7 +290,9 @@ def test_the_page_searches_filters_and_sorts(engineer: Browser) -> None:
     assert engineer.get(f"{HERE}?page=99&sort=nothing").status_code == 200
 
 
-def test_a_device_is_opened_by_its_label(app: FastAPI, engineer: Browser) -> None:
+def test_a_device_is_opened_by_its_label(
+    app: FastAPI, engineer: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labels = f"/de/labels/{TOWN}?sensor=loop"
     assert "Etiketten brauchen die öffentliche Adresse" in engineer.get(labels).text
     pages = Pages(address="http://verkehr.example.org")
@@ -297,6 +300,16 @@ def test_a_device_is_opened_by_its_label(app: FastAPI, engineer: Browser) -> Non
     page = engineer.get(labels).text
     assert "http://verkehr.example.org/device/kaiserslautern/loop" in page
     assert page.count('class="segno"') == 1
+    # what does not fit on a page is on the next one
+    monkeypatch.setattr(route, "MAX_LABELS", 3)
+    shown = [
+        re.findall(r"/device/kaiserslautern/(\w+)</span></p>", engineer.get(part).text)
+        for part in (f"/de/labels/{TOWN}?page={number}" for number in (1, 2, 99))
+    ]
+    assert [len(each) for each in shown] == [3, 1, 1]
+    assert {name for each in shown for name in each} == {
+        *("air", "camera", "gate", "loop")
+    }
     answer = engineer.get(f"/device/{TOWN}/loop")
     assert answer.headers["location"] == f"{HERE}/loop"
     assert "Batterie schwach" in engineer.get(f"{HERE}/loop").text

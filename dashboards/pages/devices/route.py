@@ -1,5 +1,6 @@
 """The devices of a town, each by itself, and their labels."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -32,8 +33,8 @@ from verkehrspuls.storage.sites import Municipality, list_municipalities
 
 router = page_router()
 
-#: labels on one page, to be printed
-MAX_LABELS: Final = 200
+#: labels on one page, to be printed: three sheets
+MAX_LABELS: Final = 72
 
 
 def _filter(
@@ -144,14 +145,20 @@ def labels(
     shown = [device for device in found if chosen.takes(device)]
     # what stands on a device for years is not taken from a request
     outside = request.app.state.settings.pages.address
+    pages = max(1, -(-len(shown) // MAX_LABELS))
+    chosen = replace(chosen, page=min(chosen.page, pages))
+    first = (chosen.page - 1) * MAX_LABELS
     return render(
         request,
         Language(language),
         "pages/devices/labels.html",
         of=[town],
         town=town,
-        found=len(shown),
-        labels=[view.label(device, outside) for device in shown[:MAX_LABELS]]
+        filter=chosen,
+        pages=pages,
+        labels=[
+            view.label(device, outside) for device in shown[first : first + MAX_LABELS]
+        ]
         if outside
         else None,
     )
