@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from psycopg.rows import scalar_row
 
 from ingest.batch import Message
@@ -274,6 +275,70 @@ def test_commands_that_remove_say_what_went_and_ask_first(url: str) -> None:
     assert run_json(url, "town", "list") == []
     assert run_json(url, "ledger", "check")["holds"]
     run(url, "town", "remove", "kusel", code=2)
+
+
+def test_from_an_unknown_sensor_to_the_record(
+    plain_database: str, tmp_path: Path
+) -> None:
+    url = plain_database
+    with connect(url) as connection:
+        register(connection, structs.replace(TOWN, sensors=()))
+    now = datetime.now(UTC)
+    quarter = timedelta(minutes=15)
+    end = now - (now - datetime.min.replace(tzinfo=UTC)) % quarter
+    sender, sensor = "vp/v1/kusel/radar-9", "kusel/radar-9"
+    # the sensor misses a quarter of the trucks
+    sent = [
+        Message(
+            f"{sender}/counts",
+            counts(end - timedelta(minutes=5 * n), "1", "2", car=8, truck=2),
+            end - timedelta(minutes=5 * (n - 1)),
+        )
+        for n in range(18, 0, -1)
+    ]
+    write(load(logins(url)), sent)
+    (unknown,) = run_json(url, "sensor", "unknown", "--municipality", "kusel")
+    assert sender in json.dumps(unknown)
+    where = ("--site", "kusel/b420", "--output", "1=in", "--output", "2=out")
+    assert run_json(url, "sensor", "adopt", sender, *where)["used"] == len(sent)
+    assert run_json(url, "sensor", "unknown", "--municipality", "kusel") == []
+    checked = run_json(url, "sensor", "check", sensor)
+    states = {one["key"]: one["state"] for one in checked}
+    assert states["first-message"] == "done"
+
+    begin = end - 4 * quarter
+    name = (
+        run(url, "count", "start", "kusel/b420", "--at", begin.isoformat())
+        .stdout.decode()
+        .strip()
+    )
+    tally = tmp_path / "tally.csv"
+    tally.write_text(
+        "at,direction,vehicle,vehicles\n"
+        + "".join(
+            f"{(begin + n * quarter).isoformat()},{way},{vehicle},{vehicles}\n"
+            for n in range(4)
+            for way in ("in", "out")
+            for vehicle, vehicles in (("car", 24), ("truck", 8))
+        )
+    )
+    run(url, "count", "add", name, str(tally))
+    run(url, "count", "end", name, "--at", end.isoformat())
+    compared = run_json(url, "count", "show", name)
+    assert {
+        (one["direction"], one["counted"], one["measured"])
+        for one in compared["sums"]
+        if one["name"] == "all"
+    } == {("in", 128, 120), ("out", 128, 120)}
+    run(url, "count", "accept", name, "--calibrate", "--remark", "dry")
+    with connect(url, row_factory=scalar_row) as connection:
+        factors = connection.execute(
+            "select (calibrations -> 0 ->> 'factor')::float from installation"
+        ).fetchall()
+    assert factors == [1.0667, 1.0667]
+    record = tmp_path / "record.pdf"
+    run(url, "count", "record", name, str(record))
+    assert b"/MarkInfo" in record.read_bytes()
 
 
 PAGE = PROJECT / "docs/how-to/register-sensors.md"
