@@ -31,7 +31,7 @@ HIDDEN: Final = {
     *("sha256", "seen_at", "is_outdated", "totp_step", "sign_count", "last_used_at"),
     *("proved_at", "audience", "updated_at", "at", "acted_as", "only_one"),
     *("issued_at", "issued_by", "applied_at", "sealed", "decided_by", "result"),
-    *("noted_at", "noted_by", "added_at", "image"),
+    *("noted_at", "noted_by", "added_at", "image", "saved_at", "saved_by"),
     # what came of replaying, which was asked for
     *("asked_at", "messages", "used", "rejected", "cut", "failed"),
 }

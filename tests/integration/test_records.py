@@ -6,7 +6,9 @@ from dataclasses import fields, is_dataclass
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from verkehrspuls.storage.database import connect
@@ -64,7 +66,8 @@ def test_record_has_the_columns_of_its_query(
     elif isinstance(record, type):
         # what is not read has a default
         given = set(getattr(record, "_field_defaults", ()))
-        names = set(getattr(record, "_fields", ()))
+        shape: Any = msgspec.inspect.type_info(record)
+        names = {field.name for field in shape.fields}
         assert names - given <= columns <= names
     else:
         # a function refuses a column that neither it nor its record has, or that misses
