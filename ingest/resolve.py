@@ -93,6 +93,12 @@ class RegisteredSensor:
                 _("{} at {}; it is installed {}"),
                 *(repr(output), time.isoformat(), spans),
             )
+        if not self.feeds:
+            raise Unusable(
+                "unknown-output",
+                _("{} at {}; the sensor is attached to no channel"),
+                *(repr(output), time.isoformat()),
+            )
         text, values = wording.suggestion(output, sorted(self.feeds))
         raise Unusable(
             "unknown-output",

@@ -93,16 +93,22 @@ def test_a_site_its_channel_and_a_sensor_that_is_swapped(engineer: Engineer) -> 
     )
     assert "nach Nordosten" in engineer.get(channel).text
     assert "hoch; 3.5" in engineer.get(channel).text
+    # from a part back to what it is part of, where the next one is added
+    assert f'<a href="{site}">' in engineer.get(channel).text
     sensor = engineer.added(
         f"{HERE}/new/sensor",
         **{"key": "neu", "name": "Neu", "interval_s": "300"},
         **{"class_scheme": "tls-2+1", "payload_format": "native"},
     )
-    engineer.added(
+    # the hour that has begun is proposed: what the device sends now is not too early
+    empty = engineer.get(f"{HERE}/new/installation?of=neu").text
+    assert 'value="2026-03-04T01:00"' in empty
+    installation = engineer.added(
         f"{HERE}/new/installation",
         **{"of": "neu", "output": "1", "channel": "nordtor/ein"},
         since="2026-02-01T10:00",
     )
+    assert f'<a href="{sensor}">' in engineer.get(installation).text
     assert "1 → nordtor/ein" in engineer.get(sensor).text
     changed = engineer.send(f"{sensor}?done=saved", name="Neu 2")
     assert changed.status_code == 303

@@ -179,8 +179,8 @@ def _message(known: Known) -> _Judged:
 
 
 _NO_MESSAGE: Final = mark("no message yet")
-_NONE_USED: Final = mark("{} messages came, and no reading of them could be used")
-_SOME_USED: Final = mark("{} messages with {} readings that are stored")
+_NONE_USED: Final = mark("messages: {}; no reading of them could be used")
+_SOME_USED: Final = mark("messages: {}; readings stored: {}")
 
 
 def _clock(known: Known) -> _Judged:

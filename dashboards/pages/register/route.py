@@ -146,6 +146,10 @@ def new_entry(
     entering.form.values = {"of": of}
     if kind in ("site", "sensor"):
         entering.form.values |= {"status": "planned"}
+    elif kind == "installation":
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        since = TIME.show(hour.isoformat(), entering.town.time_zone)
+        entering.form.values |= {"since": since}
     names = {field.name for field in FIELDS[kind]}
     given = parse_qsl(told)
     entering.form.values |= {name: text for name, text in given if name in names}

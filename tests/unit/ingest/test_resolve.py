@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from ingest.reasons import Unusable
 from ingest.resolve import (
     TOPIC_CACHE_SIZE,
     Feed,
@@ -154,3 +155,12 @@ def test_other_devices_are_beside_a_registered_topic(
 ) -> None:
     sensor = RegisteredSensor(1, payload_format, frozenset(), topic=topic)
     assert beside(Registry({("a", "b"): sensor})) == {found}
+
+
+def test_a_sensor_that_is_attached_to_nothing_is_named() -> None:
+    sensor = RegisteredSensor(1, "native", frozenset())
+    with pytest.raises(Unusable) as refused:
+        sensor.feed("1", datetime(2026, 3, 2, tzinfo=UTC))
+    assert refused.value.reason == "unknown-output"
+    detail = refused.value.detail
+    assert detail.text == "{} at {}; the sensor is attached to no channel"
