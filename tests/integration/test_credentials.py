@@ -86,10 +86,14 @@ def listening(address: str, *topics: str) -> Iterator[tuple[list[str], list[bool
     made.on_subscribe = lambda _c, _d, _m, codes, _p: granted.extend(
         not code.is_failure for code in codes
     )
+
+    # once more after Mosquitto 2.1 has cut the connection, as it does with a new role
+    def on_connect(*_: Any) -> None:
+        made.subscribe([(topic, 1) for topic in topics])
+
+    made.on_connect = on_connect
     mqtt.connect(made, address)
     made.loop_start()
-    parts.wait_for(made.is_connected)
-    made.subscribe([(topic, 1) for topic in topics])
     parts.wait_for(lambda: len(granted) == len(topics))
     try:
         yield seen, granted
@@ -344,9 +348,15 @@ def test_foreign_topic_is_permitted_to_its_sensor_and_ingest(
         # connected as before, it may no longer publish under the earlier one
         sensor.publish(topic, b"late")
         moved = "tele/wetter-2/SENSOR"
-        sensor.publish(moved, b"{}")
-        parts.wait_for(lambda: moved in heard)
-        assert heard == [topic, moved]
+
+        def arrives() -> bool:
+            sensor.publish(moved, b"{}")
+            return moved in heard
+
+        # the listener may come back a little later than the sensor
+        parts.wait_for(arrives, every=0.2)
+        assert set(heard) == {topic, moved}
+        assert heard.count(topic) == 1
 
 
 @pytest.mark.parametrize(
