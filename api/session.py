@@ -6,8 +6,6 @@ Requests without a cookie cost nothing more, and get none.
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from ipaddress import ip_address
 from typing import Final
 
@@ -27,7 +25,7 @@ from verkehrspuls.access.sessions import Origin
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.settings import Settings
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.database import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +120,7 @@ class Sessions:
             return None, True
 
 
-def transaction_for(
-    request: Request, viewer: Viewer = ANONYMOUS
-) -> Callable[[], AbstractContextManager[Connection]]:
+def transaction_for(request: Request, viewer: Viewer = ANONYMOUS) -> Transaction:
     """Return what lends connections for single transactions of a viewer."""
     database: Database = request.app.state.database
     return lambda: database.writing(viewer)

@@ -12,10 +12,10 @@ from tests.parts import as_web
 from verkehrspuls.access import accounts, links, passwords, sessions, tokens
 from verkehrspuls.access.passwords import Cost
 from verkehrspuls.access.permissions import Role
-from verkehrspuls.access.sessions import Begun, Origin, Transaction
+from verkehrspuls.access.sessions import Begun, Origin
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 from verkehrspuls.settings import Access
-from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.database import Connection, Transaction, connect
 
 #: of hashes in tests, of which there are many
 CHEAP: Final = Cost(time=1, memory_kib=8, lanes=1)

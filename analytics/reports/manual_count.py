@@ -1,7 +1,5 @@
 """The report of a manual count: what both counted, and what is decided of it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +20,7 @@ from verkehrspuls.model import Calibration
 from verkehrspuls.registry import manual_counts
 from verkehrspuls.registry.registration import Change
 from verkehrspuls.settings import Acceptance
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.database import Transaction
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.volumes import read_counts_known_at
 
@@ -66,7 +64,7 @@ def report_manual_count(
 
 def decide(
     reader: Reader,
-    writing: Callable[[], AbstractContextManager[Connection]],
+    writing: Transaction,
     municipality: str,
     number: int,
     *,

@@ -9,9 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 from verkehrspuls.access import passwords, sessions
 from verkehrspuls.access.accounts import refusals, require_name
-from verkehrspuls.access.sessions import Begun, Origin, Transaction
+from verkehrspuls.access.sessions import Begun, Origin
 from verkehrspuls.settings import Access
-from verkehrspuls.storage.database import Connection, one, read_records
+from verkehrspuls.storage.database import Connection, Transaction, one, read_records
 
 Purpose = Literal["invitation", "reset", "login"]
 #: of the page that a link leads to

@@ -17,10 +17,16 @@ import psycopg
 from verkehrspuls.access import audit, limits, sessions
 from verkehrspuls.access.accounts import require_name
 from verkehrspuls.access.limits import TooManyAttempts
-from verkehrspuls.access.sessions import Begun, Origin, Transaction
+from verkehrspuls.access.sessions import Begun, Origin
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Access
-from verkehrspuls.storage.database import Connection, execute, one, read_records
+from verkehrspuls.storage.database import (
+    Connection,
+    Transaction,
+    execute,
+    one,
+    read_records,
+)
 
 # `webauthn` takes most of a second to load, so whoever needs it loads it
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -22,9 +21,13 @@ from verkehrspuls.access.permissions import PERMISSIONS, Role
 from verkehrspuls.access.viewer import Viewer
 from verkehrspuls.model import CONTROLS
 from verkehrspuls.settings import Access
-from verkehrspuls.storage.database import Connection, execute, one, read_records
-
-Transaction = Callable[[], AbstractContextManager[Connection]]
+from verkehrspuls.storage.database import (
+    Connection,
+    Transaction,
+    execute,
+    one,
+    read_records,
+)
 
 _USER_AGENT_LENGTH: Final = 200
 _CONTROL: Final = re.compile(f"[{CONTROLS}]")

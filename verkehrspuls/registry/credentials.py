@@ -14,7 +14,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -39,12 +38,16 @@ from verkehrspuls.registry.brokers import (
     overlap,
     wrong_with,
 )
-from verkehrspuls.storage.database import Connection, execute, one, read_records
+from verkehrspuls.storage.database import (
+    Connection,
+    Transaction,
+    execute,
+    one,
+    read_records,
+)
 from verkehrspuls.wire import KEY_PATTERN
 
 log = logging.getLogger(__name__)
-
-Transaction = Callable[[], AbstractContextManager[Connection]]
 
 #: A device needs this long to be visited and given its new password.
 OVERLAP: Final = timedelta(days=7)

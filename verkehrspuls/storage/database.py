@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import psycopg
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 Connection = psycopg.Connection[Any]
+#: Lends a connection for a transaction.
+Transaction = Callable[[], AbstractContextManager[Connection]]
 _Record = TypeVar("_Record")
 
 
